@@ -1,0 +1,145 @@
+"""A model is a folder: find it, read it, write it.
+
+`config.json` says how to build the network and what it expects of a face; the weights are
+fp16 safetensors, one file or shards with their index; the other files are evidence (see
+`fer.report`). The same folder lies in `models/`, in a training run's output and on the Hub.
+"""
+
+import copy
+import dataclasses
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import load_torch_model, save_torch_model
+from safetensors import SafetensorError
+from torch import nn
+
+from fer.emotions import EMOTIONS
+from fer.errors import UnknownModel
+from fer.networks import build_network
+from fer.preprocessing import Framing, Preprocessing
+
+MODELS = Path(__file__).resolve().parents[1] / "models"
+"""The models that ship with the code."""
+
+DEFAULT_MODEL = "cnn"
+WEIGHTS = "*.safetensors"
+SHARD_SIZE = "45MB"  # a git host warns of files over 50 MB
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What `config.json` holds: all that is needed to use the weights."""
+
+    network: str
+    """A name in `fer.networks.NETWORKS`."""
+    network_arguments: dict[str, Any] = field(default_factory=dict)
+    preprocessing: Preprocessing = Preprocessing()
+    temperature: float = 1.0
+    """Divides the logits before softmax; fitted on the validation images."""
+    labels: tuple[str, ...] = EMOTIONS
+    """The emotions in the order of the network's outputs."""
+
+    def to_json(self) -> str:
+        """Return the text of `config.json`."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelConfig":
+        """Parse the text of `config.json`.
+
+        Raises:
+            ValueError, TypeError, KeyError: if it is not one.
+        """
+        values = json.loads(text)
+        preprocessing = values.pop("preprocessing")
+        framing = Framing(**preprocessing.pop("framing"))
+        config = cls(
+            **values | {"labels": tuple(values["labels"])},
+            preprocessing=Preprocessing(**preprocessing, framing=framing),
+        )
+        if config.labels != EMOTIONS:
+            raise ValueError(f"its labels are {', '.join(config.labels)}")
+        return config
+
+
+def find_model(name: str | Path) -> Path:
+    """Return the folder of a model, given a name in `models/` or a folder's path.
+
+    Raises:
+        UnknownModel: if there is neither.
+    """
+    for folder in (MODELS / name, Path(name)):
+        if (folder / "config.json").is_file():
+            return folder
+    raise UnknownModel(
+        f"There is no model {str(name)!r}: give a folder with a config.json, "
+        f"or one of {', '.join(list_models()) or 'the models in ' + str(MODELS)}."
+    )
+
+
+def list_models() -> list[str]:
+    """Return the names of the models in `models/`, the default first."""
+    names = sorted(path.parent.name for path in MODELS.glob("*/config.json"))
+    return sorted(names, key=lambda name: name != DEFAULT_MODEL)
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """Read a model's `config.json`.
+
+    Raises:
+        UnknownModel: if it is missing or is not one of this library's.
+    """
+    try:
+        return ModelConfig.from_json((folder / "config.json").read_text())
+    except OSError as error:
+        raise UnknownModel(f"{folder} has no readable config.json: {error.strerror}.") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise UnknownModel(f"{folder / 'config.json'} is not a model's config: {error}.") from error
+
+
+def load_network(folder: Path) -> tuple[ModelConfig, nn.Module]:
+    """Build a model's network and load its weights, in float32 and in evaluation mode.
+
+    Raises:
+        UnknownModel: if the config is not one, or the weights are missing, damaged or of
+            another architecture.
+    """
+    config = read_config(folder)
+    network = build_network(config.network, **config.network_arguments)
+    try:
+        load_torch_model(network, folder, strict=True, safe=True)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UnknownModel(f"The weights in {folder} cannot be loaded: {reason}") from error
+    return config, network.float().eval()
+
+
+def save_weights(network: nn.Module, folder: Path) -> None:
+    """Write a network's weights as fp16 safetensors, in shards if they are large.
+
+    Raises:
+        ValueError: if a weight is not finite in fp16; nothing is written then.
+    """
+    half = copy.deepcopy(network).half()
+    bad = [name for name, value in half.state_dict().items() if not torch.isfinite(value).all()]
+    if bad:
+        raise ValueError(f"Weights that are not finite in fp16: {', '.join(bad)}.")
+    folder.mkdir(parents=True, exist_ok=True)
+    save_torch_model(half, folder, max_shard_size=SHARD_SIZE)
+    for path in folder.glob(WEIGHTS):
+        path.chmod(0o644)  # safetensors leaves files that only their owner can read
+
+
+def replace_folder(partial: Path, target: Path) -> None:
+    """Put a finished folder in another's place; the old one goes only once the new one stands."""
+    old = target.with_name(target.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    partial.rename(target)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,13 @@
+"""What can be wrong with what a user hands in; each message is a sentence that says what to do."""
+
+
+class FerError(ValueError):
+    """Base of the library's own errors: catch it, print it, go on with the rest."""
+
+
+class UnreadableImage(FerError):
+    """The bytes are not an image this library can read, or are too large to be read safely."""
+
+
+class UnknownModel(FerError):
+    """No model goes by that name, or the folder is not a complete model."""

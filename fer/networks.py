@@ -1,0 +1,163 @@
+"""The architectures, and the one function that builds them by name."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torchvision
+from torch import Tensor, nn
+from torchvision.ops import SqueezeExcitation
+
+from fer.emotions import EMOTIONS
+from fer.errors import UnknownModel
+
+
+class StudyCNN(nn.Module):
+    """The CNN of the original study, layer by layer.
+
+    Input 48 x 48 x 1; four blocks of Conv 3x3 without padding, ReLU, BatchNorm, MaxPool 2
+    and Dropout; Flatten; Dense 512, ReLU, BatchNorm, Dropout; Dense 7.
+    """
+
+    def __init__(self, dropout: float = 0.2) -> None:
+        super().__init__()
+        blocks: list[nn.Module] = []
+        for inputs, outputs in ((1, 32), (32, 64), (64, 128), (128, 256)):
+            blocks += [
+                nn.Conv2d(inputs, outputs, kernel_size=3),
+                nn.ReLU(),
+                nn.BatchNorm2d(outputs),
+                nn.MaxPool2d(2),
+                nn.Dropout(dropout),
+            ]
+        self.features = nn.Sequential(*blocks)
+        # 48 pixels a side become 46, 23, 21, 10, 8, 4, 2 and in the end 1.
+        self.classifier = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(256, 512),
+            nn.ReLU(),
+            nn.BatchNorm1d(512),
+            nn.Dropout(dropout),
+            nn.Linear(512, len(EMOTIONS)),
+        )
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Map float `[N, 1, 48, 48]` to logits `[N, 7]`."""
+        return self.classifier(self.features(faces))
+
+
+class ResidualNetwork(nn.Module):
+    """A residual network for 48-pixel faces, with squeeze-and-excitation.
+
+    ResNet-18's layout (He et al. 2016) behind a stem of one 3x3 convolution, which keeps the
+    detail that a small face has; each block weighs its channels (Hu et al. 2018).
+    """
+
+    def __init__(
+        self, width: int = 48, depths: Sequence[int] = (2, 2, 2, 2), dropout: float = 0.3
+    ) -> None:
+        """Build the network.
+
+        Args:
+            width: channels of the first stage; every further stage doubles them.
+            depths: blocks in each stage; each stage halves the resolution.
+            dropout: before the last layer.
+        """
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+        )
+        stages: list[nn.Module] = []
+        channels = width
+        for index, depth in enumerate(depths):
+            outputs = width * 2**index
+            blocks = [
+                ResidualBlock(channels if block == 0 else outputs, outputs, 2 if block == 0 else 1)
+                for block in range(depth)
+            ]
+            stages.append(nn.Sequential(*blocks))
+            channels = outputs
+        self.stages = nn.Sequential(*stages)
+        self.classifier = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Dropout(dropout),
+            nn.Linear(channels, len(EMOTIONS)),
+        )
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Map float `[N, 1, 48, 48]` to logits `[N, 7]`."""
+        return self.classifier(self.stages(self.stem(faces)))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions and a gate on their channels, added to the input."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        last_norm = nn.BatchNorm2d(outputs)
+        # The branch starts at nothing, so that a fresh block passes its input on.
+        nn.init.zeros_(last_norm.weight)
+        self.branch = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+            last_norm,
+            SqueezeExcitation(outputs, outputs // 16),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            # Averages before it subsamples, so that no pixel is thrown away (He et al. 2019).
+            self.shortcut = nn.Sequential(
+                nn.AvgPool2d(stride) if stride != 1 else nn.Identity(),
+                nn.Conv2d(inputs, outputs, 1, bias=False),
+                nn.BatchNorm2d(outputs),
+            )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Map `[N, inputs, H, W]` to `[N, outputs, H / stride, W / stride]`."""
+        return torch.relu(self.shortcut(maps) + self.branch(maps))
+
+
+def resnet50() -> nn.Module:
+    """Build torchvision's ResNet-50 (He et al. 2016): float `[N, 3, S, S]` to logits `[N, 7]`."""
+    return torchvision.models.resnet50(num_classes=len(EMOTIONS))
+
+
+def efficientnet_v2_l() -> nn.Module:
+    """Build torchvision's EfficientNetV2-L (Tan and Le 2021), as `resnet50`."""
+    return torchvision.models.efficientnet_v2_l(num_classes=len(EMOTIONS))
+
+
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "cnn": StudyCNN,
+    "residual": ResidualNetwork,
+    "resnet50": resnet50,
+    "efficientnet_v2_l": efficientnet_v2_l,
+}
+
+
+EXPLAINED_LAYERS = {
+    "cnn": "features.12",  # the third block's output, 8 x 8: the fourth's is but 2 x 2
+    "residual": "stages.2",  # 6 x 6
+    "resnet50": "layer3",  # a sixteenth of the input's side
+    "efficientnet_v2_l": "features.5",  # a sixteenth
+}
+"""The layer of each architecture whose maps `fer.explain` weighs."""
+
+
+def build_network(name: str, **arguments: object) -> nn.Module:
+    """Build an architecture with random weights; its output is logits `[N, 7]`.
+
+    Raises:
+        UnknownModel: for a name or an argument that no architecture has.
+    """
+    if name not in NETWORKS:
+        raise UnknownModel(f"There is no network {name!r}; there are {', '.join(NETWORKS)}.")
+    try:
+        return NETWORKS[name](**arguments)
+    except TypeError as error:
+        raise UnknownModel(f"Network {name!r} cannot be built: {error}.") from error

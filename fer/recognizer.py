@@ -1,0 +1,170 @@
+"""Photos -> faces with their emotions: detector, crop and network behind one call.
+
+>>> recognizer = Recognizer.from_pretrained("cnn")
+>>> faces = recognizer.recognize(["photo.jpg"])[0]
+>>> faces[0].emotion, faces[0].confidence, faces[0].box
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from fer.artifacts import DEFAULT_MODEL, ModelConfig, find_model, load_network
+from fer.boxes import Box
+from fer.detection import Detection, Detector
+from fer.emotions import EMOTIONS
+from fer.images import Source, read_image
+from fer.preprocessing import crop_faces
+
+# A picture in which no face is found but that may itself be cut around one, as the images
+# of FER-2013 are: this small, and nearly square.
+CROP_SIDES = (24, 224)
+CROP_ASPECT = 1.25
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face and the emotion it shows."""
+
+    box: Box
+    """In pixels of the upright photo, inside it."""
+    crop: Box
+    """The square around it that was scored, in the same pixels."""
+    detection: float | None
+    """The detector's confidence; `None` where the whole picture was scored as one face."""
+    probabilities: tuple[float, ...]
+    """Calibrated, one for each of `fer.emotions.EMOTIONS`; they sum to 1."""
+
+    @property
+    def emotion(self) -> str:
+        """The most probable emotion."""
+        return EMOTIONS[self.probabilities.index(self.confidence)]
+
+    @property
+    def confidence(self) -> float:
+        """Probability of that emotion."""
+        return max(self.probabilities)
+
+    @property
+    def whole_image(self) -> bool:
+        """Whether no face was found and the picture was taken for a face crop."""
+        return self.detection is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the face as plain values for JSON."""
+        return {
+            "emotion": self.emotion,
+            "confidence": self.confidence,
+            "box": list(self.box),
+            "detection": self.detection,
+            "whole_image": self.whole_image,
+            "probabilities": dict(zip(EMOTIONS, self.probabilities, strict=True)),
+        }
+
+
+class Recognizer:
+    """Finds faces and names their emotions, batch first: one photo is a batch of one."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        network: nn.Module,
+        detector: Detector | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.config = config
+        self.device = torch.device(device)
+        self.network = network.eval().to(self.device)
+        self.detector = detector or Detector(self.device)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | Path = DEFAULT_MODEL,
+        *,
+        detector: Detector | None = None,
+        device: torch.device | str | None = None,
+    ) -> "Recognizer":
+        """Load a model.
+
+        Args:
+            model: a name in `models/`, or a model's folder.
+            detector: one to share between recognizers; a new one when left out.
+            device: a GPU if there is one, when left out.
+
+        Raises:
+            UnknownModel: if there is no such model or it is damaged.
+        """
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        return cls(*load_network(find_model(model)), detector=detector, device=device)
+
+    def recognize(self, photos: Sequence[Source]) -> list[list[Face]]:
+        """Find the faces of each photo and classify them all in one batch.
+
+        Args:
+            photos: PIL images, uint8 arrays, paths or the bytes of files.
+
+        Returns:
+            For each photo its faces from left to right. A small square picture in which no
+            face is found is scored whole, as the one face it may be a crop of.
+
+        Raises:
+            UnreadableImage: if a photo cannot be read; `fer.images.read_image` reads them
+                one by one, for who wants to go on with the rest.
+        """
+        images = [read_image(photo) for photo in photos]
+        return self.classify(images, self.detector.detect(images))
+
+    def classify(
+        self, images: Sequence[Image.Image], detections: Sequence[Sequence[Detection]]
+    ) -> list[list[Face]]:
+        """Classify faces that were detected before; arguments and result go photo by photo."""
+        framing = self.config.preprocessing.framing
+        places: list[list[tuple[Box, Box, float | None]]] = []
+        for image, found in zip(images, detections, strict=True):
+            if not found and looks_like_a_face_crop(image):
+                whole = Box(0, 0, *image.size)
+                places.append([(whole, whole, None)])
+                continue
+            places.append(
+                [
+                    (box.clipped(*image.size), framing.square(box, *image.size), score)
+                    for box, score in found
+                ]
+            )
+        crops = [
+            crop_faces(image, [crop for _, crop, _ in faces])
+            for image, faces in zip(images, places, strict=True)
+        ]
+        rows = iter(self.probabilities(torch.cat(crops)).tolist() if crops else [])
+        return [[Face(*place, tuple(next(rows))) for place in faces] for faces in places]
+
+    @torch.inference_mode()
+    def probabilities(self, faces: Tensor, batch_size: int = 256) -> Tensor:
+        """Classify face crops.
+
+        Args:
+            faces: uint8 `[N, 1, 48, 48]`.
+
+        Returns:
+            float32 `[N, 7]` on the CPU: softmax of the logits over the model's temperature.
+        """
+        logits = [
+            self.network(self.config.preprocessing.tensor(batch.to(self.device)))
+            for batch in faces.split(batch_size)
+            if len(batch)
+        ]
+        if not logits:
+            return torch.empty(0, len(EMOTIONS))
+        return (torch.cat(logits).float() / self.config.temperature).softmax(1).cpu()
+
+
+def looks_like_a_face_crop(image: Image.Image) -> bool:
+    """Say whether a picture without a detected face is small and square enough to be one."""
+    short, long = sorted(image.size)
+    return CROP_SIDES[0] <= short and long <= CROP_SIDES[1] and long <= CROP_ASPECT * short

@@ -1,0 +1,55 @@
+"""The table's columns and the rows of one photo."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from fer.emotions import EMOTIONS
+from fer.recognizer import Face
+
+PROBABILITIES = tuple(f"p_{emotion}" for emotion in EMOTIONS)
+COLUMNS = (
+    "path", "status", "face", "x1", "y1", "x2", "y2", "detection", "emotion", "confidence",
+    *PROBABILITIES, "width", "height", "model", "error",
+)  # fmt: skip
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def photo_rows(
+    path: str, size: tuple[int, int], faces: Sequence[Face], model: str
+) -> list[dict[str, Any]]:
+    """Return a row for each face, or one of status `no_face`.
+
+    Args:
+        path: the photo's name or path; kept from being run as a formula by spreadsheets.
+        size: width and height of the upright photo in pixels.
+    """
+    photo = {"path": safe_path(path), "width": size[0], "height": size[1], "model": model}
+    if not faces:
+        return [photo | {"status": "no_face"}]
+    return [
+        photo
+        | {"status": "whole_image" if face.whole_image else "ok", "face": number}
+        | dict(zip(("x1", "y1", "x2", "y2"), face.box, strict=True))
+        | {"detection": face.detection, "emotion": face.emotion, "confidence": face.confidence}
+        | dict(zip(PROBABILITIES, face.probabilities, strict=True))
+        for number, face in enumerate(faces)
+    ]
+
+
+def error_row(path: str, error: Exception, model: str) -> dict[str, Any]:
+    """Return the one row of a file that cannot be read."""
+    return {"path": safe_path(path), "status": "error", "model": model, "error": str(error)}
+
+
+def safe_path(path: str) -> str:
+    """Put `./` before a relative path that a spreadsheet would run as a formula."""
+    return f"./{path}" if path.startswith(FORMULA_STARTS) else path
+
+
+def to_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return rows as a table with all columns in their order; what a row lacks is empty."""
+    table = pd.DataFrame(list(rows), columns=list(COLUMNS))
+    return table.astype({"face": "Int64", "width": "Int64", "height": "Int64"})

@@ -1,0 +1,36 @@
+"""The app's router: page config, navigation and what all pages share.
+
+streamlit run streamlit_app.py
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+# A file of our own: a `:material/…:` icon here would be fetched from Google by every visitor.
+ICON = Path(__file__).parent / "pages" / "icon.svg"
+
+st.set_page_config(page_title="Facial emotions", page_icon=ICON, layout="wide")
+
+page = st.navigation(
+    [
+        st.Page(
+            "pages/upload.py",
+            title="Photos",
+            icon=":material/add_a_photo:",
+            default=True,
+            help="Drop in photos: every face is boxed and named with one of seven emotions.",
+        )
+    ],
+    position="top",
+)
+with st.spinner("Starting: loading the networks' code …"):
+    # The first visitor's run imports torch, which takes seconds; later runs find it there.
+    import fer.recognizer  # noqa: F401
+
+page.run()
+st.caption(
+    "An expression is not a feeling: the models name what a face shows, learnt from labels that "
+    "people agree on two thirds of the time. Photos stay in this server's memory and are gone "
+    "when the page closes."
+)

@@ -1,0 +1,99 @@
+import csv
+import json
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory, astronaut, crowd):
+    folder = tmp_path_factory.mktemp("photos")
+    astronaut.save(folder / "astronaut.jpg")
+    crowd.save(folder / "crowd.jpg")
+    (folder / "text.jpg").write_text("not a photo")
+    (folder / "<img src=x onerror=alert(1)>.jpg").write_bytes(
+        (folder / "astronaut.jpg").read_bytes()
+    )
+    return folder
+
+
+def upload(page: Page, *paths) -> None:
+    page.locator("input[type=file]").set_input_files([str(path) for path in paths])
+    page.get_by_role("heading", name="All faces").wait_for()
+
+
+def test_a_photo_is_named_and_downloads(page, photos, tmp_path):
+    upload(page, photos / "astronaut.jpg")
+    expect(page.get_by_text("1 · happy")).to_be_visible()
+    expect(page.get_by_role("img", name="1 face found")).to_be_visible()
+    expect(page.locator(".js-plotly-plot")).to_have_count(1)
+
+    with page.expect_download() as download:
+        page.get_by_text("Download CSV").click()
+    download.value.save_as(tmp_path / "table.csv")
+    with (tmp_path / "table.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert (row["path"], row["status"], row["emotion"]) == ("astronaut.jpg", "ok", "happy")
+
+    with page.expect_download() as download:
+        page.get_by_text("Download JSON").click()
+    download.value.save_as(tmp_path / "table.json")
+    (entry,) = json.loads((tmp_path / "table.json").read_text())
+    assert entry["p_happy"] == pytest.approx(float(row["p_happy"]))
+
+
+def test_bad_and_good_files_together(page, photos):
+    upload(page, photos / "text.jpg", photos / "crowd.jpg")
+    expect(page.get_by_text("This is not an image that can be read")).to_be_visible()
+    expect(page.get_by_role("img", name="40 faces found")).to_be_visible()
+    expect(page.locator(".js-plotly-plot")).to_have_count(12)
+
+
+def test_a_file_name_is_text_not_markup(page, photos):
+    alerts = []
+    page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+    upload(page, photos / "<img src=x onerror=alert(1)>.jpg")
+    shown = page.get_by_test_id("stText").filter(has_text="<img src=x onerror=alert(1)>.jpg")
+    expect(shown).to_be_visible()
+    assert not alerts
+
+
+def test_the_example_is_one_click(page):
+    page.get_by_role("button", name="Try an example").click()
+    expect(page.get_by_text("1 · happy")).to_be_visible()
+
+
+def test_the_camera_opens_and_its_picture_is_scored(page):
+    page.get_by_text("Take one with the camera").click()
+    page.get_by_role("button", name="Take Photo").click()
+    # Chromium's fake camera shows a green field and no face.
+    expect(page.get_by_text("No face was found in this photo.")).to_be_visible()
+
+
+def test_fits_a_phone(browser, address):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    page.goto(address)
+    page.get_by_role("button", name="Try an example").click()
+    expect(page.get_by_text("1 · happy")).to_be_visible(timeout=60_000)
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
+    photo = page.get_by_role("img", name="1 face found").bounding_box()
+    assert photo["width"] > 300
+    context.close()
+
+
+def test_a_second_visitor_does_not_wait_for_a_second_load(page, browser, address):
+    page.get_by_role("button", name="Try an example").click()
+    expect(page.get_by_text("1 · happy")).to_be_visible()
+    context = browser.new_context()
+    other = context.new_page()
+    other.goto(address)
+    other.get_by_role("button", name="Try an example").click()
+    loading = other.get_by_text("Loading the model")
+    happy = other.get_by_text("1 · happy")
+    expect(loading.or_(happy).first).to_be_visible(timeout=30_000)
+    assert not loading.is_visible()
+    context.close()

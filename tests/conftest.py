@@ -1,0 +1,52 @@
+"""Fixtures: real faces, real models, and FER-2013 where it is at hand."""
+
+import os
+from pathlib import Path
+
+import pytest
+import skimage.data
+from PIL import Image
+
+from fer.artifacts import MODELS
+from fer.recognizer import Recognizer
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> Image.Image:
+    """A 512 x 512 photo of one smiling face (Eileen Collins; NASA, public domain)."""
+    return Image.fromarray(skimage.data.astronaut())
+
+
+@pytest.fixture(scope="session")
+def crowd(astronaut: Image.Image) -> Image.Image:
+    """Forty faces of 60 to 90 pixels in one photo."""
+    head = astronaut.crop((150, 20, 310, 200))
+    photo = Image.new("RGB", (1280, 800), (120, 125, 130))
+    for index in range(40):
+        row, column = divmod(index, 8)
+        size = (110 + 4 * row, 124 + 4 * row)
+        photo.paste(head.resize(size), (20 + column * 157, 15 + row * 156))
+    return photo
+
+
+@pytest.fixture(scope="session")
+def recognizer() -> Recognizer:
+    """The default model."""
+    return Recognizer.from_pretrained("cnn")
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of FER-2013; tests that need it skip where it is not."""
+    for folder in (os.environ.get("FER_DATA"), ROOT.parent / "shared" / "data"):
+        if folder and (Path(folder) / "test.parquet").is_file():
+            return Path(folder)
+    pytest.skip("FER-2013 is not here: set FER_DATA to a folder with train, validation, test")
+
+
+@pytest.fixture(scope="session")
+def cnn_folder() -> Path:
+    """The shipped CNN's folder."""
+    return MODELS / "cnn"

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer.boxes import Box
+from fer.emotions import EMOTIONS
+from fer.errors import UnreadableImage
+from fer.recognizer import Face
+
+
+def test_names_a_smile_happy(recognizer, astronaut):
+    (face,) = recognizer.recognize([astronaut])[0]
+    assert face.emotion == "happy"
+    assert face.confidence == max(face.probabilities) > 0.5
+    assert sum(face.probabilities) == pytest.approx(1, abs=1e-5)
+    assert not face.whole_image
+
+
+def test_alone_or_in_a_batch_is_the_same(recognizer, astronaut, crowd):
+    plain = Image.new("RGB", (640, 480), "gray")
+    batch = recognizer.recognize([crowd, plain, astronaut, crowd])
+    assert [len(faces) for faces in batch] == [40, 0, 1, 40]
+    (alone,) = recognizer.recognize([astronaut])[0]
+    assert np.allclose(alone.probabilities, batch[2][0].probabilities, atol=1e-4)
+    assert alone.emotion == batch[2][0].emotion
+
+
+def test_a_small_square_picture_without_a_face_is_scored_whole(recognizer, astronaut):
+    (known,) = recognizer.recognize([astronaut])[0]
+    crop = astronaut.convert("L").resize((48, 48), Image.Resampling.BILINEAR, box=known.crop)
+    blurred = crop.resize((9, 9)).resize((48, 48))  # too coarse for the detector
+    (face,) = recognizer.recognize([blurred])[0]
+    assert face.whole_image
+    assert face.detection is None
+    assert face.box == (0, 0, 48, 48)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (23, 23), (48, 100), (225, 225), (640, 480)])
+def test_other_pictures_without_a_face_have_none(recognizer, size):
+    assert recognizer.recognize([Image.new("RGB", size, "gray")]) == [[]]
+
+
+def test_boxes_lie_inside_the_photo(recognizer, astronaut):
+    tight = astronaut.crop((185, 70, 262, 168))
+    faces = recognizer.recognize([tight, tight.resize((308, 392))])
+    for photo, size in zip(faces, (tight.size, (308, 392)), strict=True):
+        for face in photo:
+            assert 0 <= face.box.x1 < face.box.x2 <= size[0]
+            assert 0 <= face.box.y1 < face.box.y2 <= size[1]
+            assert 0 <= face.crop.x1 < face.crop.x2 <= size[0]
+            assert 0 <= face.crop.y1 < face.crop.y2 <= size[1]
+            assert face.crop.width == pytest.approx(face.crop.height)
+
+
+def test_unreadable_photos_and_no_photos(recognizer):
+    assert recognizer.recognize([]) == []
+    with pytest.raises(UnreadableImage):
+        recognizer.recognize([b"nonsense"])
+
+
+def test_a_face_as_plain_values():
+    face = Face(
+        Box(1.0, 2.0, 3.0, 4.0), Box(0.0, 0.0, 5.0, 5.0), 0.5, (0.1, 0.0, 0.2, 0.4, 0.1, 0.1, 0.1)
+    )
+    assert face.to_dict() == {
+        "emotion": "happy",
+        "confidence": 0.4,
+        "box": [1.0, 2.0, 3.0, 4.0],
+        "detection": 0.5,
+        "whole_image": False,
+        "probabilities": dict(zip(EMOTIONS, face.probabilities, strict=True)),
+    }

@@ -1,0 +1,25 @@
+import io
+
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from tests.conftest import ROOT
+
+
+def jpeg(image: Image.Image) -> bytes:
+    """Encode a photo as a user's camera would."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=92)
+    return buffer.getvalue()
+
+
+def open_app() -> AppTest:
+    """Open the app as a new visitor."""
+    return AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
+
+
+@pytest.fixture
+def app() -> AppTest:
+    """The app, freshly opened."""
+    return open_app()

@@ -1,0 +1,110 @@
+import pytest
+import torch
+from torch import nn
+
+from fer.artifacts import ModelConfig, save_weights
+from fer.errors import FerError, UnknownModel
+from fer.networks import build_network
+from fer.preprocessing import Preprocessing
+from training.freezing import freeze, head_name, initialise, layers_in_forward_order
+
+COLOUR = Preprocessing(size=64, channels=3)
+
+
+def count(network: nn.Module, learning: bool = False) -> int:
+    return sum(p.numel() for p in network.parameters() if p.requires_grad or not learning)
+
+
+def test_resnet50_is_the_study_s_to_the_last_weight():
+    network = build_network("resnet50")
+    # The study's Keras network has a bias in each convolution, which the batch norm behind it
+    # makes idle, and counts the batch norms' means and variances as parameters.
+    convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+    biases = sum(layer.out_channels for layer in convolutions)
+    statistics = sum(
+        buffer.numel() for name, buffer in network.named_buffers() if "running" in name
+    )
+    assert count(network) + biases == 23_548_935
+    assert count(network) + biases + statistics == 23_602_055
+
+
+def test_frozen_efficientnet_learns_the_study_s_8967_weights():
+    with torch.device("meta"):
+        network = build_network("efficientnet_v2_l")
+    network = network.to_empty(device="cpu")
+    frozen = freeze(network, COLOUR, unfreeze_last=0)
+    assert count(network, learning=True) == 8_967
+    assert any(isinstance(layer, nn.BatchNorm2d) for layer in frozen)
+
+
+def test_layers_come_in_forward_order():
+    network = build_network("cnn")
+    layers = layers_in_forward_order(network, Preprocessing())
+    assert layers == [m for m in network.modules() if not list(m.children())]
+    shortcut_last = layers_in_forward_order(build_network("residual"), Preprocessing())
+    assert isinstance(shortcut_last[0], nn.Conv2d)
+    assert isinstance(shortcut_last[-1], nn.Linear)
+    assert len(set(shortcut_last)) == len(shortcut_last)
+
+
+@pytest.mark.parametrize(("last", "learning"), [(1, 3_591), (4, 3_591 + 1_024), (-1, 524_999)])
+def test_the_last_layers_learn(last, learning):
+    network = build_network("cnn")
+    freeze(network, Preprocessing(), last)
+    assert count(network, learning=True) == learning
+    assert head_name(network) == "classifier.5"
+
+
+@pytest.fixture
+def source(tmp_path):
+    torch.manual_seed(1)
+    network = build_network("cnn")
+    folder = tmp_path / "source"
+    save_weights(network, folder)
+    (folder / "config.json").write_text(ModelConfig("cnn").to_json())
+    (folder / "metrics.json").write_text(
+        '{"init": "scratch", "splits": {"test": {"plain": {"accuracy": 0.5}}}}'
+    )
+    return folder
+
+
+def test_starts_from_a_model_of_this_project_but_for_its_head(source):
+    torch.manual_seed(2)
+    network = build_network("cnn")
+    head = network.classifier[5].weight.clone()
+    assert initialise(network, "cnn", str(source)) == "source (scratch)"
+    torch.manual_seed(1)
+    expected = build_network("cnn").features[0].weight
+    assert torch.allclose(network.features[0].weight, expected, atol=1e-3)
+    assert torch.equal(network.classifier[5].weight, head)
+
+
+def test_weights_that_do_not_fit_are_refused(source):
+    with pytest.raises(FerError, match="holds a cnn, not a residual"):
+        initialise(build_network("residual"), "residual", str(source))
+    with pytest.raises(FerError, match="no ImageNet weights for 'cnn'"):
+        initialise(build_network("cnn"), "cnn", "imagenet")
+    with pytest.raises(UnknownModel, match="no model 'nope'"):
+        initialise(build_network("cnn"), "cnn", "nope")
+
+
+def test_imagenet_out_of_reach_is_a_sentence(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://localhost:9")  # nothing listens there
+    with pytest.raises(FerError, match="cannot be reached"):
+        initialise(build_network("resnet50"), "resnet50", "imagenet")
+
+
+def test_imagenet_weights_are_torchvision_s(monkeypatch, tmp_path):
+    import torchvision
+
+    torch.manual_seed(3)
+    published = torchvision.models.resnet50(num_classes=1000)
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    url = torchvision.models.ResNet50_Weights.DEFAULT.url
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    torch.save(published.state_dict(), tmp_path / "hub" / "checkpoints" / url.rsplit("/", 1)[1])
+    network = build_network("resnet50")
+    assert initialise(network, "resnet50", "imagenet") == "imagenet"
+    assert torch.equal(network.layer4[2].conv3.weight, published.layer4[2].conv3.weight)
+    assert network.fc.weight.shape == (7, 2048)

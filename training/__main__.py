@@ -1,0 +1,120 @@
+"""`python -m training`: prepare data, train a recipe, evaluate a model, list what there is.
+
+python -m training train cnn --data ../shared/data
+python -m training evaluate cnn --data ../shared/data
+python -m training list
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from lightning.fabric import Fabric
+
+from fer.artifacts import find_model, load_network
+from fer.errors import FerError, UnknownModel
+from fer.report import Report
+from training.artifact import write_artifact
+from training.data import SPLITS, load_split
+from training.engine import fit
+from training.evaluate import evaluate
+from training.prepare import prepare
+from training.recipe import list_recipes, load_recipe
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+Data = Annotated[Path, typer.Option(help="Folder with train, validation and test.parquet.")]
+
+
+@app.command("train")
+def train_(
+    recipe_name: Annotated[str, typer.Argument(metavar="RECIPE", help="A name or a TOML file.")],
+    data: Data,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Replace a recipe's value.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The model's folder [runs/NAME].")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
+    images: Annotated[
+        int | None, typer.Option(help="Use only so many of each split: a smoke run.")
+    ] = None,
+) -> None:
+    """Train a recipe and write the model's folder."""
+    pairs = [text.partition("=") for text in overrides or ()]
+    if wrong := [key for key, equals, _ in pairs if not equals]:
+        raise FerError(f"{wrong[0]!r} is not of the form key=value.")
+    recipe = load_recipe(recipe_name, {key: value for key, _, value in pairs})
+    out = out or Path("runs") / recipe.name
+    train, validation, test = (load_split(data, name).head(images) for name in SPLITS)
+    fabric = Fabric(precision=recipe.precision)
+    fabric.launch()
+    checkpoint = out.with_name(out.name + ".ckpt")
+    result = fit(recipe, train, validation, checkpoint, fabric=fabric, resume=resume)
+    if fabric.is_global_zero:
+        metrics = write_artifact(out, recipe, result, train, validation, test)
+        print(f"{out}: {_summary(metrics['splits'])}")
+
+
+@app.command("evaluate")
+def evaluate_(
+    model: Annotated[str, typer.Argument(help="A name or a folder.")], data: Data
+) -> None:
+    """Measure a model's weights again and print what comes out."""
+    config, network = load_network(find_model(model))
+    train, validation, test = (load_split(data, name) for name in SPLITS)
+    result = evaluate(network, config.preprocessing, train, validation, test)
+    print(f"{model}: {_summary(result.splits)}")
+
+
+@app.command("prepare")
+def prepare_(
+    source: Annotated[Path, typer.Argument(help="fer2013.csv, a tree of folders, or Parquet.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The data folder to write.")],
+) -> None:
+    """Turn FER-2013 as people have it into a data folder, and say what differs."""
+    for remark in prepare(source, folder) or ["This is the official split, with FER+ votes."]:
+        print(remark)
+
+
+@app.command("list")
+def list_() -> None:
+    """Print the recipes, each with what it reached."""
+    print(f"{'recipe':32}{'epochs':>7}{'validation':>12}{'test':>9}  init")
+    for name in list_recipes():
+        recipe = load_recipe(name)
+        try:
+            report = Report.read(find_model(name))
+        except UnknownModel:
+            print(f"{name:32}{recipe.epochs:7}{'not trained':>21}  {recipe.init}")
+            continue
+        print(
+            f"{name:32}{recipe.epochs:7}{report.accuracy('validation'):12.4f}"
+            f"{report.accuracy('test'):9.4f}  {report.metrics['init']}"
+        )
+
+
+def _summary(splits: dict) -> str:
+    lines = []
+    for name, split in splits.items():
+        plain = split["plain"]
+        low, high = plain["accuracy_interval_95"]
+        lines.append(
+            f"{name} accuracy {plain['accuracy']:.4f} ({low:.4f} to {high:.4f}), "
+            f"flip {split['flip']['accuracy']:.4f}, ten-crop {split['ten_crop']['accuracy']:.4f}, "
+            f"macro F1 {plain['macro_f1']:.4f}"
+        )
+    return "; ".join(lines)
+
+
+def main() -> None:
+    """Run the command; what a user got wrong ends in one sentence and exit status 2."""
+    try:
+        app()
+    except (FerError, OSError) as error:
+        print(f"training: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

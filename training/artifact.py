@@ -1,0 +1,134 @@
+"""A finished run -> a model's folder, with every figure measured on the weights as shipped."""
+
+import dataclasses
+import hashlib
+import json
+import platform
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from fer.artifacts import WEIGHTS, ModelConfig, load_network, replace_folder, save_weights
+from fer.emotions import EMOTIONS
+from fer.preprocessing import Preprocessing
+from training.data import Split
+from training.engine import Fit
+from training.evaluate import evaluate
+from training.recipe import Recipe
+
+TEMPLATE = Path(__file__).with_name("card.md")
+
+
+def write_artifact(
+    folder: Path, recipe: Recipe, fit: Fit, train: Split, validation: Split, test: Split
+) -> dict[str, Any]:
+    """Write a model's folder and return its metrics.
+
+    The weights are written first, in fp16, and read back: what is measured is what ships.
+    The folder takes the place of an older one only when it is whole.
+
+    Args:
+        folder: the model's folder; `<folder>.partial` beside it is used while writing.
+        train, validation, test: the data, on the CPU.
+    """
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    save_weights(fit.network, partial)
+    config = ModelConfig(
+        network=recipe.network,
+        network_arguments=recipe.network_arguments,
+        preprocessing=recipe.preprocessing,
+    )
+    (partial / "config.json").write_text(config.to_json())
+    _, network = load_network(partial)
+
+    evaluation = evaluate(network, recipe.preprocessing, train, validation, test)
+    config = dataclasses.replace(config, temperature=evaluation.temperature)
+    (partial / "config.json").write_text(config.to_json())
+    evaluation.predictions.to_parquet(partial / "predictions.parquet", index=False)
+    history = pd.DataFrame(fit.history)
+    history.to_csv(partial / "history.csv", index=False)
+    (partial / "recipe.toml").write_text(recipe.to_toml())
+    weights = sorted(partial.glob(WEIGHTS))
+    metrics = {
+        "model": recipe.name,
+        "network": recipe.network,
+        "init": fit.init,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "multiply_adds": count_multiply_adds(network, recipe.preprocessing),
+        "weights_bytes": sum(path.stat().st_size for path in weights),
+        "weights_sha256": {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in weights
+        },
+        "chosen": {
+            "by": "validation accuracy of the averaged weights, after each epoch",
+            "epoch": fit.best_epoch,
+        },
+        "training": {
+            "epochs": len(fit.history),
+            "images": len(train),
+            "seconds": float(history["seconds"].sum()),
+            "device": fit.device,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+        "splits": evaluation.splits,
+    }
+    (partial / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    model_card(recipe, metrics).save(partial / "README.md")
+    replace_folder(partial, folder)
+    return metrics
+
+
+def count_multiply_adds(network: nn.Module, preprocessing: Preprocessing) -> int:
+    """Count the multiply-adds of one face's forward pass (half of torch's FLOP count)."""
+    face = torch.zeros(1, preprocessing.channels, preprocessing.size, preprocessing.size)
+    device = next(network.parameters()).device
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        network(face.to(device))
+    return counter.get_total_flops() // 2
+
+
+def model_card(recipe: Recipe, metrics: dict[str, Any]) -> ModelCard:
+    """Fill the card's template with what was measured."""
+    test = metrics["splits"]["test"]
+    results = [
+        EvalResult(
+            task_type="image-classification",
+            task_name="Facial emotion recognition",
+            dataset_type="fer2013",
+            dataset_name="FER-2013",
+            dataset_split="test",
+            metric_type=kind,
+            metric_name=name,
+            metric_value=round(test["plain"][key], 4),
+        )
+        for kind, name, key in (
+            ("accuracy", "Accuracy (PrivateTest)", "accuracy"),
+            ("f1", "Macro F1 (PrivateTest)", "macro_f1"),
+        )
+    ]
+    data = ModelCardData(
+        license="mit",
+        library_name="fer-studio",
+        pipeline_tag="image-classification",
+        tags=["facial-emotion-recognition", "fer2013"],
+        metrics=["accuracy", "f1"],
+        model_name=recipe.name,
+        eval_results=results,
+    )
+    return ModelCard.from_template(
+        data,
+        template_path=str(TEMPLATE),
+        recipe=recipe,
+        metrics=metrics,
+        validation=metrics["splits"]["validation"]["plain"],
+        test=test,
+        emotions=EMOTIONS,
+    )

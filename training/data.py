@@ -1,0 +1,107 @@
+"""FER-2013 with FER+ votes as tensors: the whole of a split in memory, as uint8.
+
+A data folder holds `train.parquet`, `validation.parquet` (the official PublicTest) and
+`test.parquet` (PrivateTest) with the columns `image` (PNG bytes), `label`,
+`ferplus_votes` and `row`, the layout that the Hugging Face `datasets` library reads.
+"""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from fer.emotions import EMOTIONS
+from fer.errors import FerError
+from fer.preprocessing import FACE_SIZE
+
+SPLITS = ("train", "validation", "test")
+OFFICIAL_COUNTS = {"train": 28_709, "validation": 3_589, "test": 3_589}
+
+# FER+ votes come in its own order, and with three columns that FER-2013 has no class for
+# (contempt, unknown, not a face): those three are left out.
+FERPLUS = (
+    "neutral", "happy", "surprise", "sad", "angry", "disgust", "fear",
+    "contempt", "unknown", "not-a-face",
+)  # fmt: skip
+_FERPLUS_TO_EMOTIONS = [FERPLUS.index(emotion) for emotion in EMOTIONS]
+
+
+class BadData(FerError):
+    """A data folder or file that is not FER-2013 as this package expects it."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of the data; all tensors share their first dimension and device."""
+
+    images: Tensor
+    """uint8 `[N, 1, 48, 48]`."""
+    labels: Tensor
+    """int64 `[N]`, FER-2013's own labels."""
+    votes: Tensor
+    """float32 `[N, 7]`: share of FER+ votes for each emotion; all zero where there are none."""
+    rows: Tensor
+    """int64 `[N]`: the row in the official `fer2013.csv`."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device | str) -> "Split":
+        """Return the split on a device."""
+        return Split(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+
+    def head(self, count: int | None) -> "Split":
+        """Return the first `count` images, or all."""
+        return Split(*(getattr(self, name)[:count] for name in self.__dataclass_fields__))
+
+    def targets(self, votes_weight: float) -> Tensor:
+        """Mix label and votes into a distribution to learn, float32 `[N, 7]`.
+
+        Args:
+            votes_weight: 0 for FER-2013's label alone, 1 for the FER+ votes alone. An image
+                without votes keeps its label.
+        """
+        one_hot = F.one_hot(self.labels, len(EMOTIONS)).float()
+        has_votes = self.votes.sum(1, keepdim=True) > 0
+        return torch.where(has_votes, torch.lerp(one_hot, self.votes, votes_weight), one_hot)
+
+
+def load_split(folder: Path, split: str) -> Split:
+    """Read one split from a data folder.
+
+    Raises:
+        BadData: if the file is missing, lacks a column, or holds a label out of range or
+            an image of another size.
+    """
+    path = folder / f"{split}.parquet"
+    if not path.is_file():
+        raise BadData(f"{folder} has no {path.name}: a data folder holds {', '.join(SPLITS)}.")
+    try:
+        table = pd.read_parquet(path, columns=["image", "label", "ferplus_votes", "row"])
+    except (ValueError, OSError) as error:  # pyarrow's errors are kinds of these two
+        raise BadData(f"{path} cannot be read: {error}") from error
+    labels = table["label"].to_numpy()
+    if outside := sorted({int(x) for x in labels if not 0 <= x < len(EMOTIONS)}):
+        raise BadData(f"{path} has labels outside 0 to {len(EMOTIONS) - 1}: {outside}.")
+    votes = torch.tensor(np.stack(table["ferplus_votes"].to_list()))[:, _FERPLUS_TO_EMOTIONS]
+    votes = votes.float()
+    return Split(
+        images=torch.from_numpy(np.stack([_decode(x["bytes"], path) for x in table["image"]])),
+        labels=torch.tensor(labels, dtype=torch.int64),
+        votes=votes / votes.sum(1, keepdim=True).clamp(min=1),
+        rows=torch.tensor(table["row"].to_numpy(), dtype=torch.int64),
+    )
+
+
+def _decode(png: bytes, path: Path) -> np.ndarray:
+    with Image.open(io.BytesIO(png)) as image:
+        pixels = np.asarray(image)
+    if pixels.shape != (FACE_SIZE, FACE_SIZE):
+        raise BadData(f"{path} holds an image of shape {pixels.shape}; 48 x 48 grey is expected.")
+    return pixels[None]

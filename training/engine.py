@@ -1,0 +1,270 @@
+"""Train one recipe: set up, fit, validate, save. Reads top to bottom.
+
+The whole data set lives on the device as uint8 and is augmented there in batches, so no
+loader stands between the data and the step. Every epoch starts from seeds of its own, so a
+run that was killed and resumed ends at the same weights as one that was not.
+
+Lightning Fabric carries the loop to one device or many (`torchrun -m training train …`).
+"""
+
+import math
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from fer.errors import FerError
+from fer.networks import build_network
+from training.balance import class_weights, epoch_order, logit_offsets
+from training.data import Split
+from training.evaluate import predict_logits
+from training.freezing import freeze, initialise
+from training.recipe import Recipe
+
+
+@dataclass
+class Fit:
+    """What a finished run hands over."""
+
+    network: nn.Module
+    """The averaged weights of the epoch with the best validation accuracy, on the CPU."""
+    history: list[dict[str, float]]
+    """One entry an epoch."""
+    best_epoch: int
+    """Counted from 1."""
+    init: str
+    """What its first weights truly were."""
+    device: str
+    """The name of what it was trained on."""
+
+
+@dataclass
+class State:
+    """All that changes during a run, and so all that a checkpoint holds."""
+
+    network: nn.Module
+    average: AveragedModel
+    """The running average of its weights: what is validated and kept."""
+    optimizer: torch.optim.Optimizer
+    epoch: int = 0
+    """Epochs done."""
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def save(self, path: Path, recipe: Recipe) -> None:
+        """Write a checkpoint beside the old one, then replace that: one is always whole."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".partial")
+        modules = {name: getattr(self, name).state_dict() for name in self._MODULES}
+        torch.save({"recipe": recipe.to_toml()} | vars(self) | modules, partial)
+        os.replace(partial, path)
+
+    def load(self, path: Path, recipe: Recipe) -> None:
+        """Go back to where a checkpoint was written.
+
+        Raises:
+            FerError: if it belongs to another recipe.
+        """
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        if saved.pop("recipe") != recipe.to_toml():
+            raise FerError(
+                f"{path} was written with another recipe: "
+                "give another --out, or train without --resume."
+            )
+        for name in self._MODULES:
+            getattr(self, name).load_state_dict(saved.pop(name))
+        vars(self).update(saved)
+
+    _MODULES = ("network", "average", "optimizer")
+
+
+def fit(
+    recipe: Recipe,
+    train: Split,
+    validation: Split,
+    checkpoint: Path,
+    *,
+    resume: bool = False,
+    fabric: Fabric | None = None,
+) -> Fit:
+    """Train a recipe's network and keep the weights that validate best.
+
+    Args:
+        recipe: what to train and how.
+        train, validation: the data, on any device.
+        checkpoint: file that is replaced after every epoch.
+        resume: go on from that file, if it is there.
+        fabric: the devices to use, launched; all that there are when left out.
+
+    Raises:
+        FerError: if the checkpoint belongs to another recipe.
+    """
+    if fabric is None:
+        fabric = Fabric(precision=recipe.precision)
+        fabric.launch()
+    train, validation = train.to(fabric.device), validation.to(fabric.device)
+    targets = train.targets(recipe.votes_weight)
+
+    torch.manual_seed(recipe.seed)
+    network = build_network(recipe.network, **recipe.network_arguments)
+    init = initialise(network, recipe.network, recipe.init)
+    frozen = freeze(network, recipe.preprocessing, recipe.unfreeze_last)
+    if fabric.is_global_zero:
+        _print_counts(recipe, network, init)
+    network = network.to(fabric.device).to(memory_format=torch.channels_last)
+    average = AveragedModel(
+        network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True
+    )
+    if recipe.compile:
+        network.compile()
+    model, optimizer = fabric.setup(network, _optimizer(network, recipe))
+    state = State(network, average, optimizer)
+    if resume and checkpoint.is_file():
+        state.load(checkpoint, recipe)
+
+    while state.epoch < recipe.epochs:
+        started = time.perf_counter()
+        line = {"epoch": state.epoch + 1} | _train_epoch(
+            fabric, recipe, state, model, frozen, train, targets
+        )
+        line |= _validate(average.module, recipe, validation)
+        state.history.append(line | {"seconds": round(time.perf_counter() - started, 2)})
+        state.epoch += 1
+        if line["validation_accuracy"] >= max(x["validation_accuracy"] for x in state.history):
+            state.best_epoch = state.epoch
+            state.best_weights = {
+                name: value.cpu().clone() for name, value in average.module.state_dict().items()
+            }
+        if fabric.is_global_zero:
+            state.save(checkpoint, recipe)
+        fabric.barrier()
+
+    best = build_network(recipe.network, **recipe.network_arguments)
+    best.load_state_dict(state.best_weights)
+    device = torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "CPU"
+    return Fit(best.eval(), state.history, state.best_epoch, init, device)
+
+
+def _print_counts(recipe: Recipe, network: nn.Module, init: str) -> None:
+    """Say on stderr how much there is to learn, and from where."""
+    everything = sum(p.numel() for p in network.parameters())
+    learning = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    print(
+        f"{recipe.name}: {everything:,} parameters, {learning:,} of them trainable, init {init}",
+        file=sys.stderr,
+    )
+
+
+def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Make the recipe's optimizer; biases and norms are not decayed."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.lr)
+    return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=True)
+
+
+def learning_rate(recipe: Recipe, epoch: float) -> float:
+    """Return the learning rate at a point in time, in epochs: linear warm-up, then a cosine."""
+    if epoch <= recipe.warmup_epochs and recipe.warmup_epochs:
+        return recipe.lr * epoch / recipe.warmup_epochs
+    done = (epoch - recipe.warmup_epochs) / (recipe.epochs - recipe.warmup_epochs)
+    return recipe.lr * (1 + math.cos(math.pi * min(done, 1))) / 2
+
+
+def _train_epoch(
+    fabric: Fabric,
+    recipe: Recipe,
+    state: State,
+    model: nn.Module,
+    frozen: list[nn.Module],
+    train: Split,
+    targets: Tensor,
+) -> dict[str, float]:
+    """Pass once over the training images; return the epoch's training figures.
+
+    Args:
+        model: the state's network as Fabric wraps it, for autocast and DDP.
+        frozen: the parts of it that do not learn.
+        targets: float `[N, 7]`, what is learnt of each training image.
+    """
+    device, epoch, optimizer = fabric.device, state.epoch, state.optimizer
+    # The order is the same on every rank; augmentation and dropout differ.
+    order_seed = recipe.seed * 10_000 + epoch
+    order = epoch_order(
+        recipe.balance, train.labels.cpu(), torch.Generator().manual_seed(order_seed)
+    )
+    rank_seed = order_seed * 1_000 + fabric.global_rank
+    generator = torch.Generator(device).manual_seed(rank_seed)
+    torch.manual_seed(rank_seed)
+
+    # The last, smaller batch is left out: a batch norm fed by a handful of images is noise.
+    steps = max(len(train) // recipe.batch_size, 1)
+    batches = order[: steps * recipe.batch_size].to(device).chunk(steps)
+    loss_sum = torch.zeros((), device=device)
+    correct = torch.zeros((), device=device, dtype=torch.long)
+    weights = class_weights(recipe.balance, train.labels)
+    offsets = logit_offsets(recipe.balance, train.labels)
+    model.train()
+    for layer in frozen:
+        layer.eval()
+    bar = tqdm(
+        batches,
+        desc=f"epoch {epoch + 1}/{recipe.epochs}",
+        unit_scale=recipe.batch_size,
+        unit="image",
+        disable=not fabric.is_global_zero,
+        leave=False,
+    )
+    for step, batch in enumerate(bar):
+        lr = learning_rate(recipe, epoch + (step + 1) / steps)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        index = batch[fabric.global_rank :: fabric.world_size]
+        images, target = recipe.augmentation(train.images[index], targets[index], generator)
+        faces = recipe.preprocessing.tensor(images).contiguous(memory_format=torch.channels_last)
+        logits = model(faces)
+        learnt = logits.float() if offsets is None else logits.float() + offsets
+        loss = F.cross_entropy(
+            learnt, target, weight=weights, label_smoothing=recipe.label_smoothing
+        )
+        optimizer.zero_grad(set_to_none=True)
+        fabric.backward(loss)
+        optimizer.step()
+        state.average.update_parameters(state.network)
+        # Summed on the device: asking for a number every step would make it wait.
+        loss_sum += loss.detach()
+        correct += (logits.argmax(1) == train.labels[index]).sum()
+        if step % 50 == 49:
+            bar.set_postfix(loss=f"{loss_sum.item() / (step + 1):.4f}")
+    loss_sum, correct = fabric.all_reduce((loss_sum, correct.float()), reduce_op="sum")
+    mean_loss = loss_sum.item() / steps / fabric.world_size
+    if not math.isfinite(mean_loss):
+        raise FerError(f"The loss is {mean_loss} in epoch {epoch + 1}: lower lr.")
+    return {
+        "lr": lr,
+        "train_loss": round(mean_loss, 5),
+        "train_accuracy": round(correct.item() / (steps * recipe.batch_size), 5),
+    }
+
+
+def _validate(network: nn.Module, recipe: Recipe, validation: Split) -> dict[str, float]:
+    logits = predict_logits(network, recipe.preprocessing, validation.images)
+    return {
+        "validation_loss": round(F.cross_entropy(logits, validation.labels).item(), 5),
+        "validation_accuracy": round(
+            (logits.argmax(1) == validation.labels).float().mean().item(), 5
+        ),
+    }

@@ -1,0 +1,196 @@
+"""Measure a model on validation and test: every figure of `metrics.json`, with its counts."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics.functional.classification import (
+    multiclass_accuracy,
+    multiclass_calibration_error,
+    multiclass_confusion_matrix,
+    multiclass_f1_score,
+    multiclass_precision,
+    multiclass_recall,
+)
+
+from fer.emotions import EMOTIONS
+from fer.preprocessing import Preprocessing
+from fer.report import accuracy_interval
+from training.data import Split
+
+CALIBRATION_BINS = 15
+TEN_CROP = 44
+"""Side in pixels of the crops of ten-crop averaging; each is scaled back to the full image."""
+
+
+@torch.no_grad()
+def predict_logits(
+    network: nn.Module, preprocessing: Preprocessing, images: Tensor, batch_size: int = 512
+) -> Tensor:
+    """Run a network over face images.
+
+    Args:
+        images: uint8 `[N, 1, 48, 48]`, on the network's device.
+
+    Returns:
+        float32 logits `[N, 7]`. The network is left in the mode it was in.
+    """
+    training = network.training
+    network.eval()
+    logits = [network(preprocessing.tensor(batch)).float() for batch in images.split(batch_size)]
+    network.train(training)
+    return torch.cat(logits)
+
+
+def flip_logits(network: nn.Module, preprocessing: Preprocessing, images: Tensor) -> Tensor:
+    """Average log-probabilities over an image and its mirror; `[N, 7]`."""
+    views = [images, images.flip(-1)]
+    return _average([predict_logits(network, preprocessing, view) for view in views])
+
+
+def ten_crop_logits(network: nn.Module, preprocessing: Preprocessing, images: Tensor) -> Tensor:
+    """Average over four corners and the centre, each with its mirror (Krizhevsky et al. 2012)."""
+    side = images.shape[-1]
+    end, middle = side - TEN_CROP, (side - TEN_CROP) // 2
+    views = []
+    for top, left in ((0, 0), (0, end), (end, 0), (end, end), (middle, middle)):
+        crop = images[..., top : top + TEN_CROP, left : left + TEN_CROP].float()
+        crop = F.interpolate(crop, size=(side, side), mode="bilinear").round().to(torch.uint8)
+        views += [crop, crop.flip(-1)]
+    return _average([predict_logits(network, preprocessing, view) for view in views])
+
+
+def _average(logits: list[Tensor]) -> Tensor:
+    """Average probabilities; the result is their logarithm, so that it serves as logits."""
+    return torch.stack([view.softmax(1) for view in logits]).mean(0).log()
+
+
+def fit_temperature(logits: Tensor, labels: Tensor) -> float:
+    """Find the temperature that minimises log loss (Guo et al. 2017, temperature scaling)."""
+    log_temperature = torch.zeros((), device=logits.device, requires_grad=True)
+    optimizer = torch.optim.LBFGS([log_temperature], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(logits / log_temperature.exp(), labels)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return log_temperature.exp().item()
+
+
+def measure(logits: Tensor, labels: Tensor, temperature: float) -> dict[str, Any]:
+    """Compute the figures of one way to predict on one split.
+
+    Args:
+        logits: float `[N, 7]`, not yet divided by the temperature.
+        labels: int64 `[N]`.
+    """
+    classes = len(EMOTIONS)
+    probabilities = (logits / temperature).softmax(1)
+    correct = int((logits.argmax(1) == labels).sum())
+
+    def per_class(metric: Any) -> list[float]:
+        return metric(logits, labels, num_classes=classes, average="none").tolist()
+
+    def calibration_error(of: Tensor) -> float:
+        return multiclass_calibration_error(
+            of, labels, num_classes=classes, n_bins=CALIBRATION_BINS
+        ).item()
+
+    return {
+        "images": len(labels),
+        "correct": correct,
+        "accuracy": correct / len(labels),
+        "accuracy_interval_95": accuracy_interval(correct, len(labels)),
+        "macro_f1": multiclass_f1_score(logits, labels, num_classes=classes).item(),
+        "balanced_accuracy": multiclass_accuracy(logits, labels, num_classes=classes).item(),
+        "log_loss": F.cross_entropy(logits / temperature, labels).item(),
+        "log_loss_before_temperature": F.cross_entropy(logits, labels).item(),
+        "calibration_error": calibration_error(probabilities),
+        "calibration_error_before_temperature": calibration_error(logits.softmax(1)),
+        "per_class": {
+            emotion: dict(zip(("precision", "recall", "f1", "support"), values, strict=True))
+            for emotion, *values in zip(
+                EMOTIONS,
+                per_class(multiclass_precision),
+                per_class(multiclass_recall),
+                per_class(multiclass_f1_score),
+                labels.bincount(minlength=classes).tolist(),
+                strict=True,
+            )
+        },
+        "confusion_matrix": multiclass_confusion_matrix(
+            logits, labels, num_classes=classes
+        ).tolist(),
+    }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything measured of a model."""
+
+    temperature: float
+    splits: dict[str, Any]
+    """What `metrics.json` holds under `splits`."""
+    predictions: pd.DataFrame
+    """One line a test image: `row`, `label`, `p_angry` … `p_neutral`, after temperature."""
+
+
+def evaluate(
+    network: nn.Module, preprocessing: Preprocessing, train: Split, validation: Split, test: Split
+) -> Evaluation:
+    """Measure a network; the temperature is fitted on validation alone.
+
+    Args:
+        train: its pixels tell which test images stand in train too.
+    """
+    plain = predict_logits(network, preprocessing, validation.images)
+    temperature = fit_temperature(plain, validation.labels)
+    in_train = {_digest(image) for image in train.images}
+    splits = {}
+    for name, split in (("validation", validation), ("test", test)):
+        plain = predict_logits(network, preprocessing, split.images)
+        unseen = torch.tensor([_digest(image) not in in_train for image in split.images])
+        right = plain.argmax(1) == split.labels
+        # A majority needs votes, and one emotion with more of them than any other.
+        top = split.votes.topk(2).values
+        has_majority = top[:, 0] > top[:, 1]
+        agrees = (plain.argmax(1) == split.votes.argmax(1))[has_majority]
+        splits[name] = {
+            "plain": measure(plain, split.labels, temperature),
+            "flip": measure(
+                flip_logits(network, preprocessing, split.images), split.labels, temperature
+            ),
+            "ten_crop": measure(
+                ten_crop_logits(network, preprocessing, split.images), split.labels, temperature
+            ),
+            "not_in_train": _share(right[unseen]),
+            "ferplus_majority": _share(agrees),
+        }
+    probabilities = (plain / temperature).softmax(1)
+    columns = {f"p_{emotion}": probabilities[:, i].numpy() for i, emotion in enumerate(EMOTIONS)}
+    predictions = pd.DataFrame(
+        {"row": test.rows.numpy().astype(np.int32), "label": test.labels.numpy(), **columns}
+    )
+    return Evaluation(temperature, splits, predictions)
+
+
+def _digest(image: Tensor) -> bytes:
+    return hashlib.sha256(image.numpy().tobytes()).digest()
+
+
+def _share(right: Tensor) -> dict[str, Any]:
+    correct, images = int(right.sum()), len(right)
+    return {
+        "images": images,
+        "correct": correct,
+        "accuracy": correct / max(images, 1),
+        "accuracy_interval_95": accuracy_interval(correct, images),
+    }

@@ -1,0 +1,165 @@
+"""FER-2013 as people have it -> the Parquet folder that this package trains on.
+
+    python -m training prepare fer2013.csv DIR      # the official file
+    python -m training prepare archive/ DIR         # train/angry/*.jpg, test/angry/*.jpg, …
+    python -m training prepare parquet/ DIR         # train.parquet, validation.parquet, …
+
+FER+ votes are taken from `fer2013new.csv` where it lies beside `fer2013.csv`.
+"""
+
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from fer.emotions import EMOTIONS
+from fer.images import read_image
+from fer.preprocessing import FACE_SIZE
+from training.data import FERPLUS, OFFICIAL_COUNTS, SPLITS, BadData, load_split
+
+USAGE = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
+FOLDERS = {"train": ("train", "training"), "validation": ("validation", "val", "publictest")} | {
+    "test": ("test", "privatetest")
+}
+OFFICIAL_CLASSES = {
+    "train": (3995, 436, 4097, 7215, 4830, 3171, 4965),
+    "validation": (467, 56, 496, 895, 653, 415, 607),
+    "test": (491, 55, 528, 879, 594, 416, 626),
+}
+HELD_OUT = 0.1
+"""Share of train that becomes validation where a source has none."""
+
+
+def prepare(source: Path, target: Path) -> list[str]:
+    """Write `train.parquet`, `validation.parquet` and `test.parquet`.
+
+    Args:
+        source: `fer2013.csv`, a folder of class folders, or a folder of Parquet files.
+        target: the folder to write; it is made if need be.
+
+    Returns:
+        Sentences that say how the result differs from the official split.
+
+    Raises:
+        BadData: if the source is none of these, or is damaged.
+    """
+    if source.is_file():
+        tables = _from_csv(source)
+    elif (source / "train.parquet").is_file():
+        tables = {name: pd.read_parquet(source / f"{name}.parquet") for name in SPLITS}
+    elif source.is_dir():
+        tables = _from_folders(source)
+    else:
+        raise BadData(f"There is no {source}.")
+    remarks = []
+    if "validation" not in tables:
+        held_out = tables["train"].sample(frac=HELD_OUT, random_state=0).sort_index()
+        tables["validation"] = held_out
+        tables["train"] = tables["train"].drop(held_out.index)
+        remarks.append(
+            f"The source has no validation images: {len(held_out)} of train were held out, so "
+            "figures are not comparable with those on the official split."
+        )
+    target.mkdir(parents=True, exist_ok=True)
+    for name in SPLITS:
+        partial = target / f".{name}.parquet.partial"
+        tables[name].reset_index(drop=True).to_parquet(partial, index=False)
+        partial.replace(target / f"{name}.parquet")
+    return remarks + differences(target)
+
+
+def differences(folder: Path) -> list[str]:
+    """Say how a data folder differs from the official split; nothing where it does not."""
+    remarks = []
+    for name in SPLITS:
+        split = load_split(folder, name)
+        counts = split.labels.bincount(minlength=len(EMOTIONS)).tolist()
+        if len(split) != OFFICIAL_COUNTS[name]:
+            remarks.append(f"{name} has {len(split)} images, officially {OFFICIAL_COUNTS[name]}.")
+        elif tuple(counts) != OFFICIAL_CLASSES[name]:
+            remarks.append(
+                f"{name} has {counts} images of the classes, officially "
+                f"{list(OFFICIAL_CLASSES[name])}."
+            )
+        if not split.votes.any():
+            remarks.append(f"{name} has no FER+ votes: recipes that learn from votes use labels.")
+    return remarks
+
+
+def _from_csv(path: Path) -> dict[str, pd.DataFrame]:
+    try:
+        table = pd.read_csv(path, usecols=["emotion", "pixels", "Usage"])
+    except (ValueError, UnicodeDecodeError) as error:
+        raise BadData(f"{path} is not fer2013.csv: {error}.") from error
+    votes = _votes(path.with_name("fer2013new.csv"), len(table))
+    if unknown := set(table["Usage"]) - USAGE.keys():
+        raise BadData(f"{path} has rows of usage {sorted(map(str, unknown))}.")
+    rows = []
+    for row, (label, pixels) in enumerate(
+        tqdm(zip(table["emotion"], table["pixels"], strict=True), "images", total=len(table))
+    ):
+        values = np.array(pixels.split(), dtype=np.uint8)
+        if values.size != FACE_SIZE**2:
+            raise BadData(f"Row {row} of {path} has {values.size} pixels, not {FACE_SIZE**2}.")
+        rows.append(_row(Image.fromarray(values.reshape(FACE_SIZE, -1)), label, votes[row], row))
+    whole = pd.DataFrame(rows)
+    return {name: whole[table["Usage"] == usage] for usage, name in USAGE.items()}
+
+
+def _votes(path: Path, count: int) -> np.ndarray:
+    """Read FER+'s `fer2013new.csv`, whose rows stand in the order of `fer2013.csv`."""
+    if not path.is_file():
+        return np.zeros((count, len(FERPLUS)), np.int8)
+    table = pd.read_csv(path)
+    if len(table) != count:
+        raise BadData(f"{path} has {len(table)} rows, fer2013.csv has {count}.")
+    return table.iloc[:, -len(FERPLUS) :].to_numpy(np.int8)
+
+
+def _from_folders(source: Path) -> dict[str, pd.DataFrame]:
+    found = {path.name.lower(): path for path in source.iterdir() if path.is_dir()}
+    tables = {}
+    no_votes = np.zeros(len(FERPLUS), np.int8)
+    for name, aliases in FOLDERS.items():
+        folder = next((found[alias] for alias in aliases if alias in found), None)
+        if folder is None:
+            continue
+        files = tqdm(list(_labelled_files(folder)), name, unit="image", file=sys.stderr)
+        rows: list[dict[str, object]] = []
+        for path, label in files:
+            image = read_image(path).convert("L")
+            if image.size != (FACE_SIZE, FACE_SIZE):
+                raise BadData(f"{path} is {image.width} x {image.height}; 48 x 48 is expected.")
+            rows.append(_row(image, label, no_votes, len(rows)))
+        tables[name] = pd.DataFrame(rows)
+    if missing := {"train", "test"} - tables.keys():
+        raise BadData(f"{source} has no folder {' and no folder '.join(sorted(missing))}.")
+    return tables
+
+
+def _labelled_files(folder: Path) -> Iterator[tuple[Path, int]]:
+    classes = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
+    if unknown := sorted(classes.keys() - set(EMOTIONS)):
+        raise BadData(
+            f"{folder} has a folder {unknown[0]!r}; the classes are {', '.join(EMOTIONS)}."
+        )
+    for label, emotion in enumerate(EMOTIONS):
+        if emotion in classes:
+            for path in sorted(classes[emotion].iterdir()):
+                yield path, label
+
+
+def _row(image: Image.Image, label: int, votes: np.ndarray, row: int) -> dict[str, object]:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return {
+        "image": {"bytes": buffer.getvalue(), "path": f"{row}.png"},
+        "label": int(label),
+        "ferplus_votes": votes,
+        "row": np.int32(row),
+    }

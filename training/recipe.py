@@ -1,0 +1,167 @@
+"""A recipe is one experiment: a TOML file, read into a frozen dataclass, and nothing hidden."""
+
+import dataclasses
+import json
+import tomllib
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from fer.errors import FerError
+from fer.preprocessing import Preprocessing
+from training.augment import Augmentation
+from training.balance import Balance
+
+
+class BadRecipe(FerError):
+    """A recipe that does not exist, has an unknown key or a value of the wrong kind."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides how a network is trained."""
+
+    name: str
+    """The recipe's name, and the model's."""
+    network: str
+    """A name in `fer.networks.NETWORKS`."""
+    network_arguments: dict[str, Any] = field(default_factory=dict)
+    """Arguments of that network."""
+    init: str = "scratch"
+    """First weights: `scratch`, `imagenet`, or a model of this project by name or folder."""
+    unfreeze_last: int = -1
+    """How many layers learn, from the last: 0 is the head alone, -1 everything."""
+    preprocessing: Preprocessing = Preprocessing()
+    """What the network expects of a face."""
+    augmentation: Augmentation = Augmentation()
+    """How training images are varied."""
+    votes_weight: float = 0.0
+    """Target: 0 is FER-2013's label, 1 the FER+ votes as a distribution, between is a mix."""
+    label_smoothing: float = 0.1
+    """Share of the target spread evenly over the classes."""
+    balance: Balance = "none"
+    """What is done about unbalanced classes, see `training.balance`."""
+    epochs: int = 100
+    """Passes over the training images."""
+    batch_size: int = 128
+    """Images a step, over all devices together."""
+    optimizer: typing.Literal["sgd", "adamw"] = "sgd"
+    """SGD with Nesterov momentum, or AdamW."""
+    lr: float = 0.1
+    """Peak learning rate."""
+    momentum: float = 0.9
+    """SGD's momentum."""
+    weight_decay: float = 5e-4
+    """On weights of two dimensions and more; never on biases and norms."""
+    warmup_epochs: float = 2.0
+    """The learning rate climbs for so long, then falls to zero along a cosine."""
+    ema_decay: float = 0.998
+    """Decay a step of the running average of the weights, which is what is kept."""
+    precision: typing.Literal["32-true", "bf16-mixed"] = "32-true"
+    """Lightning Fabric's name of the number format of the forward pass."""
+    compile: bool = False
+    """Whether to run the network through `torch.compile`; it pays on CUDA."""
+    seed: int = 0
+    """Decides initial weights, order, augmentation and dropout."""
+
+    def to_toml(self) -> str:
+        """Return the resolved recipe as TOML: every field, defaults included."""
+        return _to_toml(dataclasses.asdict(self))
+
+
+def list_recipes() -> list[str]:
+    """Return the names of the shipped recipes."""
+    folder = resources.files("training") / "recipes"
+    names = (Path(entry.name) for entry in folder.iterdir())
+    return sorted(name.stem for name in names if name.suffix == ".toml")
+
+
+def load_recipe(name: str, overrides: dict[str, str] | None = None) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        name: a shipped recipe's name, or the path of a TOML file.
+        overrides: values that replace the file's, as TOML text, by dotted key
+            (`{"augmentation.mixup": "0.2"}`).
+
+    Raises:
+        BadRecipe: with a sentence that names the key or the value at fault.
+    """
+    path = Path(name)
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise BadRecipe(f"There is no recipe file {path}.")
+        text = path.read_text()
+    elif name in list_recipes():
+        text = (resources.files("training") / "recipes" / f"{name}.toml").read_text()
+    else:
+        raise BadRecipe(f"There is no recipe {name!r}; there are {', '.join(list_recipes())}.")
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadRecipe(f"Recipe {name} is not TOML: {error}.") from error
+    for key, override in (overrides or {}).items():
+        *tables, last = key.split(".")
+        table = values
+        for part in tables:
+            table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise BadRecipe(f"{key} has no parts: {part} is a value.")
+        table[last] = _parse_value(override)
+    return _build(Recipe, {"name": path.stem, **values}, "")
+
+
+def _parse_value(text: str) -> Any:
+    """Read TOML's own notation; what is not TOML is a string, so that quotes can be left out."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _build(kind: type, values: dict[str, Any], prefix: str) -> Any:
+    """Make a dataclass from a table, refusing unknown keys and values of another kind."""
+    kinds = typing.get_type_hints(kind)
+    if unknown := sorted(values.keys() - kinds.keys()):
+        raise BadRecipe(
+            f"A recipe has no key {prefix + unknown[0]!r}; {prefix or 'it'} has {', '.join(kinds)}."
+        )
+    arguments = {key: _convert(kinds[key], value, prefix + key) for key, value in values.items()}
+    try:
+        return kind(**arguments)
+    except TypeError as error:
+        raise BadRecipe(f"The recipe is incomplete: {error}.") from error
+
+
+def _convert(kind: Any, value: Any, key: str) -> Any:
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type) and isinstance(value, dict):
+        return _build(kind, value, key + ".")
+    if typing.get_origin(kind) is typing.Literal:
+        if value in typing.get_args(kind):
+            return value
+        raise BadRecipe(f"{key} is one of {', '.join(typing.get_args(kind))}, not {value!r}.")
+    plain = typing.get_origin(kind) or kind
+    if plain is float and type(value) is int:
+        return float(value)
+    if type(value) is plain:
+        return value
+    raise BadRecipe(f"{key} is a {plain.__name__}, not {value!r}.")
+
+
+def _to_toml(values: dict[str, Any], prefix: str = "") -> str:
+    """Write a table of numbers, strings and tables; the standard library only reads TOML."""
+    lines = [
+        f"{key} = {_scalar(value)}" for key, value in values.items() if not isinstance(value, dict)
+    ]
+    for key, value in values.items():
+        if isinstance(value, dict):
+            lines += ["", f"[{prefix}{key}]", _to_toml(value, f"{prefix}{key}.").rstrip()]
+    return "\n".join(lines).strip() + "\n"
+
+
+def _scalar(value: float | int | str | Sequence[Any]) -> str:
+    """Return a value in TOML's notation, which for numbers, strings and lists is JSON's."""
+    return json.dumps(value)
