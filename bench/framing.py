@@ -21,7 +21,7 @@ from fer.preprocessing import FACE_SIZE
 from training.data import load_split
 
 
-def main(data: Path, images: int = 4000, scale: Annotated[int, typer.Option()] = 4) -> None:
+def main(data: Annotated[Path, typer.Option()], images: int = 4000, scale: int = 4) -> None:
     """Print the framing of `images` training images drawn at random."""
     train = load_split(data, "train")
     chosen = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:images]

@@ -141,7 +141,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
 
 
 EXPLAINED_LAYERS = {
-    "cnn": "features.12",  # the third block's output, 8 x 8: the fourth's is but 2 x 2
+    "cnn": "features.7",  # the second block before it is pooled, 21 x 21
     "residual": "stages.2",  # 6 x 6
     "resnet50": "layer3",  # a sixteenth of the input's side
     "efficientnet_v2_l": "features.5",  # a sixteenth

@@ -135,7 +135,7 @@ with options:
     explain = st.toggle(
         "Show where the model looked",
         key="explain",
-        help="Colours each face where its pixels spoke for the emotion named (Grad-CAM).",
+        help="Colours each face where its pixels spoke for the emotion named (HiResCAM).",
     )
     camera_on = st.toggle("Take one with the camera", key="camera_on")
     if st.button("Try an example", icon=":material/image:", key="example_button"):

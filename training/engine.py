@@ -9,6 +9,7 @@ Lightning Fabric carries the loop to one device or many (`torchrun -m training t
 
 import math
 import os
+import shutil
 import sys
 import time
 from dataclasses import dataclass, field
@@ -124,7 +125,7 @@ def fit(
     average = AveragedModel(
         network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True
     )
-    if recipe.compile:
+    if recipe.compile and _has_compiler():
         network.compile()
     model, optimizer = fabric.setup(network, _optimizer(network, recipe))
     state = State(network, average, optimizer)
@@ -152,6 +153,14 @@ def fit(
     best.load_state_dict(state.best_weights)
     device = torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "CPU"
     return Fit(best.eval(), state.history, state.best_epoch, init, device)
+
+
+def _has_compiler() -> bool:
+    """Say whether `torch.compile` can build its kernels; without it, training is only slower."""
+    found = shutil.which(os.environ.get("CXX", "c++")) is not None
+    if not found:
+        print("No C++ compiler is here: the network runs uncompiled.", file=sys.stderr)
+    return found
 
 
 def _print_counts(recipe: Recipe, network: nn.Module, init: str) -> None:

@@ -63,7 +63,7 @@ class Recipe:
     precision: typing.Literal["32-true", "bf16-mixed"] = "32-true"
     """Lightning Fabric's name of the number format of the forward pass."""
     compile: bool = False
-    """Whether to run the network through `torch.compile`; it pays on CUDA."""
+    """Whether to run the network through `torch.compile`; small networks do not gain on a CPU."""
     seed: int = 0
     """Decides initial weights, order, augmentation and dropout."""
 

@@ -67,6 +67,8 @@ def test_the_example_is_one_click(page):
 
 def test_the_camera_opens_and_its_picture_is_scored(page):
     page.get_by_text("Take one with the camera").click()
+    # The button is there before the stream is; a click then takes no picture.
+    page.wait_for_function("document.querySelector('video')?.videoWidth > 0")
     page.get_by_role("button", name="Take Photo").click()
     # Chromium's fake camera shows a green field and no face.
     expect(page.get_by_text("No face was found in this photo.")).to_be_visible()

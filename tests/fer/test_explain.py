@@ -2,12 +2,13 @@ import threading
 
 import pytest
 import torch
-from torch.nn import functional as F
 
+from bench.explanations import cost_of_covering, random_heat
 from fer.emotions import EMOTIONS
 from fer.explain import look
 from fer.networks import EXPLAINED_LAYERS, NETWORKS, build_network
 from fer.preprocessing import crop_faces
+from training.data import load_split
 
 
 @pytest.fixture(scope="module")
@@ -22,21 +23,28 @@ def test_every_architecture_names_a_layer_with_maps(name):
     assert layer is not None
 
 
-def test_heat_is_where_covering_changes_the_answer(recognizer, smile):
-    happy = torch.tensor([EMOTIONS.index("happy")])
-    heat = look(recognizer, smile, happy)
+def test_heat_is_of_the_faces_shape_and_scaled(recognizer, smile):
+    heat = look(recognizer, smile, torch.tensor([EMOTIONS.index("happy")]))
     assert heat.shape == (1, 48, 48)
     assert (heat.min(), heat.max()) == (0, 1)
-    # Cover the face tile by tile: the tile that costs most happiness is a hot one.
-    before = recognizer.probabilities(smile)[0, happy]
-    costs = torch.zeros(6, 6)
-    for row in range(6):
-        for column in range(6):
-            covered = smile.clone()
-            covered[..., 8 * row : 8 * row + 8, 8 * column : 8 * column + 8] = smile.float().mean()
-            costs[row, column] = before - recognizer.probabilities(covered)[0, happy]
-    tiles = F.avg_pool2d(heat[None], 8)[0, 0]
-    assert tiles.flatten()[costs.argmax()] > tiles.mean()
+
+
+def test_covering_the_hot_changes_the_answer_and_covering_the_cold_does_not(recognizer, smile):
+    happy = torch.tensor([EMOTIONS.index("happy")])
+    heat = look(recognizer, smile, happy)
+    hot = cost_of_covering(recognizer, smile, happy, heat).item()
+    cold = cost_of_covering(recognizer, smile, happy, -heat).item()
+    assert hot > 0.1
+    assert abs(cold) < hot / 2
+
+
+def test_heat_costs_more_than_chance_over_many_faces(recognizer, data):
+    faces = load_split(data, "validation").images[:300]
+    emotions = recognizer.probabilities(faces).argmax(1)
+    heat = look(recognizer, faces, emotions)
+    hot = cost_of_covering(recognizer, faces, emotions, heat).mean()
+    chance = cost_of_covering(recognizer, faces, emotions, random_heat(len(faces))).mean()
+    assert hot > 2 * chance
 
 
 def test_leaves_no_trace_and_serves_other_threads(recognizer, smile):
