@@ -5,12 +5,16 @@ python -m training evaluate cnn --data ../shared/data
 python -m training list
 """
 
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from lightning.fabric import Fabric
+from lightning.fabric.loggers import TensorBoardLogger
+from safetensors import SafetensorError
 
 from fer.artifacts import find_model, load_network
 from fer.errors import FerError, UnknownModel
@@ -36,6 +40,9 @@ def train_(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The model's folder [runs/NAME].")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write each epoch's figures to OUT.tensorboard.")
+    ] = False,
     images: Annotated[
         int | None, typer.Option(help="Use only so many of each split: a smoke run.")
     ] = None,
@@ -47,13 +54,30 @@ def train_(
     recipe = load_recipe(recipe_name, {key: value for key, _, value in pairs})
     out = out or Path("runs") / recipe.name
     train, validation, test = (load_split(data, name).head(images) for name in SPLITS)
-    fabric = Fabric(precision=recipe.precision)
+    fabric = Fabric(
+        devices=int(os.environ.get("LOCAL_WORLD_SIZE", 0)) or "auto",  # torchrun's own count
+        num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", 1)),
+        precision=recipe.precision,
+        loggers=_tensorboard(out) if tensorboard else None,
+    )
     fabric.launch()
     checkpoint = out.with_name(out.name + ".ckpt")
-    result = fit(recipe, train, validation, checkpoint, fabric=fabric, resume=resume)
+    try:
+        result = fit(recipe, train, validation, checkpoint, fabric=fabric, resume=resume)
+    except KeyboardInterrupt as interrupt:
+        raise FerError(
+            f"Interrupted; the epochs done are in {checkpoint}: --resume goes on from there."
+        ) from interrupt
     if fabric.is_global_zero:
-        metrics = write_artifact(out, recipe, result, train, validation, test)
+        metrics = write_artifact(out, recipe, result, train, validation, test, fabric.device)
         print(f"{out}: {_summary(metrics['splits'])}")
+
+
+def _tensorboard(out: Path) -> TensorBoardLogger:
+    try:
+        return TensorBoardLogger(out.parent, name=f"{out.name}.tensorboard", version="")
+    except ModuleNotFoundError as error:
+        raise FerError("--tensorboard needs the package tensorboard: pip install it.") from error
 
 
 @app.command("evaluate")
@@ -109,9 +133,11 @@ def _summary(splits: dict) -> str:
 
 def main() -> None:
     """Run the command; what a user got wrong ends in one sentence and exit status 2."""
+    # A scheduler's polite end is treated as Ctrl-C is.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
-    except (FerError, OSError) as error:
+    except (FerError, OSError, SafetensorError) as error:
         print(f"training: {error}", file=sys.stderr)
         sys.exit(2)
 

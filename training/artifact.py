@@ -26,7 +26,13 @@ TEMPLATE = Path(__file__).with_name("card.md")
 
 
 def write_artifact(
-    folder: Path, recipe: Recipe, fit: Fit, train: Split, validation: Split, test: Split
+    folder: Path,
+    recipe: Recipe,
+    fit: Fit,
+    train: Split,
+    validation: Split,
+    test: Split,
+    device: torch.device | str = "cpu",
 ) -> dict[str, Any]:
     """Write a model's folder and return its metrics.
 
@@ -36,6 +42,7 @@ def write_artifact(
     Args:
         folder: the model's folder; `<folder>.partial` beside it is used while writing.
         train, validation, test: the data, on the CPU.
+        device: where the network runs while it is measured.
     """
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -47,6 +54,7 @@ def write_artifact(
     )
     (partial / "config.json").write_text(config.to_json())
     _, network = load_network(partial)
+    network.to(device)
 
     evaluation = evaluate(network, recipe.preprocessing, train, validation, test)
     config = dataclasses.replace(config, temperature=evaluation.temperature)
