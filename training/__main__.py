@@ -11,13 +11,14 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 from lightning.fabric import Fabric
 from lightning.fabric.loggers import TensorBoardLogger
 from safetensors import SafetensorError
 
-from fer.artifacts import find_model, load_network
-from fer.errors import FerError, UnknownModel
+from fer.artifacts import MODELS, find_model, load_network
+from fer.errors import FerError
 from fer.report import Report
 from training.artifact import write_artifact
 from training.data import SPLITS, load_split
@@ -25,6 +26,7 @@ from training.engine import fit
 from training.evaluate import evaluate
 from training.prepare import prepare
 from training.recipe import list_recipes, load_recipe
+from training.zoo import train_all
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -64,13 +66,13 @@ def train_(
     checkpoint = out.with_name(out.name + ".ckpt")
     try:
         result = fit(recipe, train, validation, checkpoint, fabric=fabric, resume=resume)
+        if fabric.is_global_zero:
+            metrics = write_artifact(out, recipe, result, train, validation, test, fabric.device)
+            print(f"{out}: {_summary(metrics['splits'])}")
     except KeyboardInterrupt as interrupt:
         raise FerError(
-            f"Interrupted; the epochs done are in {checkpoint}: --resume goes on from there."
+            f"Interrupted: the epochs done are in {checkpoint}, and --resume goes on from there."
         ) from interrupt
-    if fabric.is_global_zero:
-        metrics = write_artifact(out, recipe, result, train, validation, test, fabric.device)
-        print(f"{out}: {_summary(metrics['splits'])}")
 
 
 def _tensorboard(out: Path) -> TensorBoardLogger:
@@ -80,12 +82,26 @@ def _tensorboard(out: Path) -> TensorBoardLogger:
         raise FerError("--tensorboard needs the package tensorboard: pip install it.") from error
 
 
+@app.command("zoo", context_settings={"ignore_unknown_options": True})
+def zoo_(
+    data: Data,
+    runs: Annotated[Path, typer.Option(help="Where the models go.")] = Path("runs"),
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="Passed on to every `train`.")
+    ] = None,
+) -> None:
+    """Train every recipe, the most valuable first; what is finished is skipped."""
+    if failed := train_all(data, runs, arguments or ()):
+        raise FerError(f"These recipes failed, each for the reason above: {', '.join(failed)}.")
+
+
 @app.command("evaluate")
 def evaluate_(
     model: Annotated[str, typer.Argument(help="A name or a folder.")], data: Data
 ) -> None:
     """Measure a model's weights again and print what comes out."""
     config, network = load_network(find_model(model))
+    network.to("cuda" if torch.cuda.is_available() else "cpu")
     train, validation, test = (load_split(data, name) for name in SPLITS)
     result = evaluate(network, config.preprocessing, train, validation, test)
     print(f"{model}: {_summary(result.splits)}")
@@ -107,11 +123,12 @@ def list_() -> None:
     print(f"{'recipe':32}{'epochs':>7}{'validation':>12}{'test':>9}  init")
     for name in list_recipes():
         recipe = load_recipe(name)
-        try:
-            report = Report.read(find_model(name))
-        except UnknownModel:
+        places = (MODELS / name, Path("runs") / name)
+        folder = next((place for place in places if (place / "metrics.json").is_file()), None)
+        if folder is None:
             print(f"{name:32}{recipe.epochs:7}{'not trained':>21}  {recipe.init}")
             continue
+        report = Report.read(folder)
         print(
             f"{name:32}{recipe.epochs:7}{report.accuracy('validation'):12.4f}"
             f"{report.accuracy('test'):9.4f}  {report.metrics['init']}"
