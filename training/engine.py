@@ -27,6 +27,7 @@ from fer.networks import build_network
 from training.balance import class_weights, epoch_order, logit_offsets
 from training.checkpoint import State
 from training.data import Split
+from training.distil import Teachers
 from training.evaluate import predict_logits
 from training.freezing import freeze, initialise
 from training.recipe import Recipe
@@ -114,6 +115,8 @@ class Run:
     """The parts of it that do not learn."""
     init: str
     """What its first weights truly are."""
+    teachers: Teachers | None
+    """Whose answers it learns, if any."""
 
 
 def set_up(fabric: Fabric, recipe: Recipe) -> Run:
@@ -135,7 +138,8 @@ def set_up(fabric: Fabric, recipe: Recipe) -> Run:
     if recipe.compile and _has_compiler():
         network.compile()
     model, optimizer = fabric.setup(network, _optimizer(network, recipe))
-    return Run(State(network, average, optimizer), model, frozen, init)
+    teachers = Teachers.load(recipe.teachers, fabric.device) if recipe.teachers else None
+    return Run(State(network, average, optimizer), model, frozen, init, teachers)
 
 
 def _print_epoch(recipe: Recipe, state: State, images: int) -> None:
@@ -239,6 +243,9 @@ def train_epoch(
             group["lr"] = lr
         index = batch[fabric.global_rank :: fabric.world_size]
         images, target = recipe.augmentation(train.images[index], targets[index], generator)
+        if run.teachers is not None:
+            with fabric.autocast():
+                target = torch.lerp(target, run.teachers(images), recipe.teachers_weight)
         faces = recipe.preprocessing.tensor(images).contiguous(memory_format=torch.channels_last)
         logits = model(faces)
         learnt = logits.float() if offsets is None else logits.float() + offsets

@@ -18,6 +18,7 @@ ORDER = (
     "efficientnet_v2_l-unfreeze45",
     "efficientnet_v2_l-unfreeze20",
     "efficientnet_v2_l-frozen",
+    "lite",  # learns from the flagship
 )
 """The recipes in the order in which they are trained."""
 
@@ -39,6 +40,8 @@ def train_all(data: Path, runs: Path, arguments: Sequence[str]) -> list[str]:
         options = ["--out", str(runs / name), "--resume", *arguments]
         if name.startswith("efficientnet_v2_l-"):
             options.append(f"init={runs / 'efficientnet_v2_l'}")
+        if name == "lite":
+            options.append(f'teachers=["{runs / "flagship"}"]')
         done = subprocess.run([*command, *options], check=False)
         if done.returncode:
             failed.append(name)
