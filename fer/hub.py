@@ -61,8 +61,7 @@ def fetch(
     Raises:
         HubError: with a sentence that says what is wrong and what to do.
     """
-    bar = _reporting_bar(progress) if progress else tqdm
-    with hub_errors(repo_id, revision):
+    with hub_errors(repo_id, revision), _byte_bar(repo_id, progress) as bar:
         return Path(
             snapshot_download(
                 repo_id,
@@ -74,33 +73,51 @@ def fetch(
         )
 
 
-def _reporting_bar(progress: Progress) -> type[tqdm]:
-    class ReportingBar(tqdm):
-        """Draws nothing; tells the bytes of the one bar that counts those that are written."""
+@contextlib.contextmanager
+def _byte_bar(repo_id: str, progress: Progress | None) -> Iterator[type[tqdm]]:
+    """Give the client one bar to draw: of bytes, and only where something is downloaded.
 
+    Of itself it draws three, also for what is in the cache already, and does not close them.
+    """
+    bars: list[tqdm] = []
+
+    class ByteBar(tqdm):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            self.counts_bytes = kwargs.get("unit") == "B" and kwargs.get("name", "").endswith(
-                "snapshot_download"
-            )
-            super().__init__(*args, **kwargs | {"disable": False, "file": _Nowhere()})
+            self.drawn = False
+            ours: dict[str, Any] = {"desc": f"Downloading {repo_id}", "bar_format": None}
+            ours |= {"delay": 0.01, "position": 0}
+            if kwargs.get("name") != "huggingface_hub.snapshot_download":
+                ours["disable"] = True
+            elif progress:
+                ours["disable"] = False
+            super().__init__(*args, **kwargs | ours)
+            bars.append(self)
+
+        def set_description(self, desc: str | None = None, refresh: bool | None = True) -> None:
+            """Keep the description."""
 
         def update(self, n: float | None = 1) -> bool | None:
             shown = super().update(n)
-            if self.counts_bytes and self.total:
+            if progress and not self.disable and self.total:
                 progress(int(self.n), int(self.total))
             return shown
 
-    return ReportingBar
+        def display(self, msg: str | None = None, pos: int | None = None) -> bool | None:
+            if progress:
+                return True
+            self.drawn = True
+            return super().display(msg, pos)
 
+        def close(self) -> None:
+            if self.drawn:
+                self.delay = 0  # so that the last state is drawn, and the line ended
+            super().close()
 
-class _Nowhere:
-    """A file that keeps nothing: tqdm counts only while it has one to draw on."""
-
-    def write(self, text: str) -> None:
-        """Drop the text."""
-
-    def flush(self) -> None:
-        """Do nothing."""
+    try:
+        yield ByteBar
+    finally:
+        for bar in bars:
+            bar.close()
 
 
 @contextlib.contextmanager
@@ -149,7 +166,7 @@ def explain(error: BaseException, repo_id: str, revision: str | None = None) -> 
         case LocalEntryNotFoundError() | RuntimeError() if error.__cause__ is not None:
             return explain(error.__cause__, repo_id, revision)
         case OSError() if "Consistency check failed" in str(error):
-            return f"The download of {repo_id} was cut short: load it again, and it goes on."
+            return f"The download of {repo_id} was cut short: load it again."
         case HTTPError():
             return (
                 f"The Hub at {constants.ENDPOINT} cannot be reached ({_first_line(error)}): check "
