@@ -97,17 +97,22 @@ def find_model(
         UnknownModel: if there is none.
         HubError: if the Hub cannot give it, or gives something else.
     """
-    for folder in (MODELS / name, Path(name)):
-        if (folder / "config.json").is_file():
-            if revision:
-                raise UnknownModel(f"{name} is a folder ({folder}); only Hub ids have revisions.")
-            return folder
+    if folder := local_folder(name):
+        if revision:
+            raise UnknownModel(f"{name} is a folder ({folder}); only Hub ids have revisions.")
+        return folder
     if is_hub_id(str(name)):
         return fetch_model(str(name), revision, progress)
     raise UnknownModel(
         f"There is no model {str(name)!r}: give a folder with a config.json, a Hub id, "
         f"or one of {', '.join(list_models()) or 'the models in ' + str(MODELS)}."
     )
+
+
+def local_folder(name: str | Path) -> Path | None:
+    """Return the folder of a model on this disk, given its name in `models/` or its path."""
+    folders = (MODELS / name, Path(name))
+    return next((folder for folder in folders if (folder / "config.json").is_file()), None)
 
 
 def fetch_model(
