@@ -23,8 +23,9 @@ from training.data import SPLITS, load_split
 from training.engine import fit
 from training.evaluate import evaluate
 from training.prepare import prepare
-from training.publish import find_artifact, publish_all, publish_model, publish_space, stage
+from training.publish import find_artifact, publish_all, publish_model, stage_models
 from training.recipe import list_recipes, load_recipe
+from training.space import publish_space, stage_space
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -136,7 +137,10 @@ def publish_(
     if space is not None and (revision or create_pr):
         raise FerError("A Space runs from main: leave --revision and --create-pr out.")
     if dry_run is not None:
-        stage(dry_run, space=space, name=name, repo_id=repo_id or "")
+        if space is not None:
+            stage_space(dry_run)
+        else:
+            stage_models(dry_run, name, repo_id or "")
         files = sorted(path for path in dry_run.rglob("*") if path.is_file())
         for path in files:
             print(f"{path.stat().st_size:12,} {path}")

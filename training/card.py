@@ -167,12 +167,3 @@ def confusion_picture(folder: Path) -> Image.Image:
             count = str(matrix[row, column])
             draw.text((centre, y + cell / 2 + 16), count, ink, small, anchor="mm")
     return image
-
-
-def stated_results(folder: Path) -> list[EvalResult]:
-    """Return the figures in a model's README.md, read with the Hub's own classes.
-
-    Raises:
-        ValueError: if its metadata is not valid.
-    """
-    return ModelCard.load(folder / CARD).data.eval_results or []

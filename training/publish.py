@@ -1,9 +1,8 @@
-"""Publish models, and the app as a Space, to the Hugging Face Hub.
+"""Publish models to the Hugging Face Hub; `training.space` publishes the app.
 
 python -m training publish cnn --repo-id ORG/NAME --dry-run DIR    # only writes what would go up
 python -m training publish cnn --repo-id ORG/NAME
 python -m training publish --all --repo-id ORG                     # ORG/cnn …, and a collection
-python -m training publish --space ORG/NAME
 """
 
 import fnmatch
@@ -13,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from huggingface_hub import CommitInfo, HfApi, SpaceCardData
+from huggingface_hub import CommitInfo, HfApi
 
 from fer.artifacts import FILES, MODELS, damaged_weights, load_network
 from fer.errors import FerError, HubError, UnknownModel
@@ -21,26 +20,8 @@ from fer.hub import hub_errors, is_hub_id
 from fer.report import Report, predicted_labels, read_predictions
 from training.card import write_card
 
-ROOT = Path(__file__).resolve().parents[1]
 REQUIRED = tuple(name for name in FILES if "*" not in name and "index" not in name)
 COLLECTION = "Facial emotion recognition on FER-2013"
-
-SPACE_FILES = (
-    "Dockerfile",
-    ".dockerignore",
-    ".streamlit/config.toml",
-    "LICENSE",
-    "requirements.txt",
-    "streamlit_app.py",
-    "fer",
-    "pages",
-    "models",
-)
-"""What of the repository the app needs; the README gets the Space's front matter."""
-
-# The Space's page shows the app in a frame of another origin: with the default (Lax) the browser
-# withholds the cookie that proves an upload is not forged, and every upload fails.
-SPACE_VARIABLES = {"STREAMLIT_SERVER_XSRF_COOKIE_SAME_SITE": "none"}
 
 
 class Unfinished(FerError):
@@ -90,31 +71,6 @@ def stage_model(folder: Path, repo_id: str, target: Path) -> None:
     write_card(target, repo_id)
 
 
-def stage_space(target: Path) -> None:
-    """Write exactly what is published as a Space: the app, its models and the front matter."""
-    for name in SPACE_FILES:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(
-                source, target / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
-            )
-        else:
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target / name)
-    front = SpaceCardData(
-        title="Facial emotions",
-        sdk="docker",
-        app_port=8501,
-        license="mit",
-        emoji="🎭",
-        colorFrom="blue",
-        colorTo="indigo",
-        short_description="Names the emotion of every face in a photo",
-    )
-    readme = (ROOT / "README.md").read_text()
-    (target / "README.md").write_text(f"---\n{front}\n---\n\n{readme}")
-
-
 def publish_model(
     folder: Path,
     repo_id: str,
@@ -142,13 +98,13 @@ def publish_model(
         raise FerError("A pull request goes to main: give --create-pr or --revision, not both.")
     with tempfile.TemporaryDirectory() as staged:
         stage_model(folder, repo_id, Path(staged))
-        api = _log_in(repo_id)
+        api = log_in(repo_id)
         with hub_errors(repo_id, revision):
             api.create_repo(repo_id, private=private or None, exist_ok=True)
             if revision:
                 api.create_branch(repo_id, branch=revision, exist_ok=True)
-            _refuse_foreign(api, repo_id, "model", "metrics.json", FILES)
-            commit = _upload(api, repo_id, "model", staged, revision, create_pr)
+            refuse_foreign(api, repo_id, "model", "metrics.json", FILES)
+            commit = upload(api, repo_id, "model", staged, revision, create_pr)
     return str(commit.pr_url or commit.commit_url)
 
 
@@ -182,45 +138,33 @@ def publish_all(
     return [*addresses, collection.url]
 
 
-def stage(target: Path, *, space: str | None, name: str | None, repo_id: str) -> None:
+def stage_models(target: Path, name: str | None, repo_id: str) -> None:
     """Write into an empty folder exactly what would be uploaded; the Hub is not asked.
 
+    Args:
+        target: the folder.
+        name: the model, or `None` for every finished one, each into a folder of its own.
+        repo_id: `organisation/name`, or the organisation alone for every model.
+
     Raises:
-        FerError: if the folder is not empty, or there is nothing fit to be published.
+        FerError: if the folder is not empty, or a model is not fit to be published.
     """
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise FerError(f"{target} is not an empty folder: give a new one to write to.")
-    if space is not None:
-        stage_space(target)
-    elif name is not None:
+    require_empty(target)
+    if name is not None:
         stage_model(find_artifact(name), repo_id, target)
-    else:
-        for folder in _finished_for(repo_id):
-            stage_model(folder, f"{repo_id}/{folder.name}", target / folder.name)
+        return
+    for folder in _finished_for(repo_id):
+        stage_model(folder, f"{repo_id}/{folder.name}", target / folder.name)
 
 
-def publish_space(repo_id: str, private: bool = False) -> str:
-    """Upload the app as a Space that is built from the Dockerfile; return its address.
+def require_empty(folder: Path) -> None:
+    """Refuse to write where something is.
 
     Raises:
-        HubError: with a sentence that says what the Hub refused and what to do.
+        FerError: if the path is there and not an empty folder.
     """
-    with tempfile.TemporaryDirectory() as staged:
-        stage_space(Path(staged))
-        api = _log_in(repo_id)
-        with hub_errors(repo_id):
-            url = api.create_repo(
-                repo_id,
-                repo_type="space",
-                space_sdk="docker",
-                private=private or None,
-                exist_ok=True,
-            )
-            _refuse_foreign(api, repo_id, "space", "streamlit_app.py")
-            for key, value in SPACE_VARIABLES.items():
-                api.add_space_variable(repo_id, key, value)
-            _upload(api, repo_id, "space", staged)
-    return str(url)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FerError(f"{folder} is not an empty folder: give a new one to write to.")
 
 
 def find_artifact(name: str) -> Path:
@@ -259,7 +203,7 @@ def _finished_for(owner: str) -> list[Path]:
     return folders
 
 
-def _log_in(repo_id: str) -> HfApi:
+def log_in(repo_id: str) -> HfApi:
     """Return the Hub's client, once it is sure that there is a token and that the Hub takes it."""
     if not is_hub_id(repo_id):
         raise HubError(f"{repo_id!r} is not the name of a Hub repository: it reads ORG/NAME.")
@@ -269,7 +213,7 @@ def _log_in(repo_id: str) -> HfApi:
     return api
 
 
-def _refuse_foreign(
+def refuse_foreign(
     api: HfApi, repo_id: str, kind: str, mark: str, ours: Sequence[str] = ("*",)
 ) -> None:
     """Refuse a repository with other content: a publication replaces all that is there.
@@ -290,7 +234,7 @@ def _refuse_foreign(
         )
 
 
-def _upload(
+def upload(
     api: HfApi,
     repo_id: str,
     kind: str,
@@ -298,6 +242,7 @@ def _upload(
     revision: str | None = None,
     create_pr: bool = False,
 ) -> CommitInfo:
+    """Make a repository hold what a folder holds, in one commit."""
     with warnings.catch_warnings():
         # predictions.parquet is meant to be there: it is the evidence for the figures.
         warnings.filterwarnings("ignore", message="It seems that you are about to commit a data")
