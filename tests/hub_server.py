@@ -7,6 +7,8 @@ NDJSON), `lfs.py` (batch, upload, verify; after git-lfs' docs/api/batch.md), `fi
 (resolve with ETag and X-Repo-Commit, a redirect for large files) and `utils/_http.py`
 (X-Error-Code). Set `HF_HUB_DISABLE_XET=1`: it speaks LFS only.
 
+python -m tests.hub_server DIR          # prints what to set, serves until interrupted
+
 A repository's folder holds `refs/` (a file a branch, with the commit's hash), `commits/` (a JSON
 file each: path -> blob) and `blobs/`, named as the Hub names them: git's SHA-1 for text files,
 SHA-256 for large ones.
@@ -16,6 +18,8 @@ import base64
 import contextlib
 import hashlib
 import json
+import shutil
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -213,7 +217,7 @@ class Handler(BaseHTTPRequestHandler):
             case ["api", "repos", "create"]:
                 self.create_repository()
             case ["api", "repos", "delete"]:
-                raise Refusal(405, "Tests need no deletion here")
+                self.delete_repository()
             case ["api", "collections", *rest]:
                 self.route_collection(rest)
             case ["api", "spaces", owner, name, "variables"]:
@@ -280,6 +284,15 @@ class Handler(BaseHTTPRequestHandler):
         repository.create()
         (repository.folder / "created.json").write_text(json.dumps(wanted))
         self.answer({"url": url, "name": repo_id})
+
+    def delete_repository(self) -> None:
+        """Delete a repository."""
+        wanted = self.json()
+        repo_id = f"{wanted['organization'] or self.user()}/{wanted['name']}"
+        self.writer(repo_id.split("/")[0])
+        kind = f"{wanted.get('type') or 'model'}s"
+        shutil.rmtree(self.hub.repository(kind, repo_id).folder)
+        self.answer({})
 
     def route_repository(self, kind: str, repo_id: str, steps: list[str]) -> None:
         """Answer the API about one repository."""
@@ -476,3 +489,12 @@ def serve(folder: Path) -> Iterator[HubServer]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+if __name__ == "__main__":
+    with serve(Path(sys.argv[1])) as running:
+        print(
+            f"export HF_ENDPOINT={running.address} HF_TOKEN={TOKEN} HF_HUB_DISABLE_XET=1",
+            flush=True,
+        )
+        threading.Event().wait()

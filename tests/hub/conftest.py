@@ -93,6 +93,7 @@ def hub(
     api = HfApi()
     real = Hub(endpoint, token, api.whoami()["name"], tmp_path / "cache")
     yield real
+    connect(endpoint, token)  # whatever the test did to the connection
     for repo_id in real.created:
         api.delete_repo(repo_id, missing_ok=True)
 
