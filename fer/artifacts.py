@@ -7,6 +7,7 @@ fp16 safetensors, one file or shards with their index; the other files are evide
 
 import copy
 import dataclasses
+import hashlib
 import json
 import shutil
 from dataclasses import dataclass, field
@@ -19,9 +20,11 @@ from safetensors import SafetensorError
 from torch import nn
 
 from fer.emotions import EMOTIONS
-from fer.errors import UnknownModel
+from fer.errors import HubError, UnknownModel
+from fer.hub import Progress, fetch, is_hub_id
 from fer.networks import build_network
 from fer.preprocessing import Framing, Preprocessing
+from fer.report import Report
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 """The models that ship with the code."""
@@ -29,6 +32,19 @@ MODELS = Path(__file__).resolve().parents[1] / "models"
 DEFAULT_MODEL = "cnn"
 WEIGHTS = "*.safetensors"
 SHARD_SIZE = "45MB"  # a git host warns of files over 50 MB
+
+DESCRIPTION = ("config.json", "metrics.json")
+FILES = (
+    *DESCRIPTION,
+    WEIGHTS,
+    "model.safetensors.index.json",
+    "predictions.parquet",
+    "history.csv",
+    "recipe.toml",
+    "README.md",
+    "confusion.png",
+)
+"""All that a model's folder is made of; of a repository on the Hub nothing else is downloaded."""
 
 
 @dataclass(frozen=True)
@@ -67,18 +83,75 @@ class ModelConfig:
         return config
 
 
-def find_model(name: str | Path) -> Path:
-    """Return the folder of a model, given a name in `models/` or a folder's path.
+def find_model(
+    name: str | Path, revision: str | None = None, progress: Progress | None = None
+) -> Path:
+    """Return the folder of a model, given its name in `models/`, a folder's path or a Hub id.
+
+    Args:
+        name: one of the three; `organisation/name` is looked up on the Hub if it is no folder.
+        revision: a branch, tag or commit of the Hub's repository.
+        progress: told of the bytes of a download.
 
     Raises:
-        UnknownModel: if there is neither.
+        UnknownModel: if there is none.
+        HubError: if the Hub cannot give it, or gives something else.
     """
-    for folder in (MODELS / name, Path(name)):
-        if (folder / "config.json").is_file():
-            return folder
+    if folder := local_folder(name):
+        if revision:
+            raise UnknownModel(f"{name} is a folder ({folder}); only Hub ids have revisions.")
+        return folder
+    if is_hub_id(str(name)):
+        return fetch_model(str(name), revision, progress)
     raise UnknownModel(
-        f"There is no model {str(name)!r}: give a folder with a config.json, "
+        f"There is no model {str(name)!r}: give a folder with a config.json, a Hub id, "
         f"or one of {', '.join(list_models()) or 'the models in ' + str(MODELS)}."
+    )
+
+
+def local_folder(name: str | Path) -> Path | None:
+    """Return the folder of a model on this disk, given its name in `models/` or its path."""
+    folders = (MODELS / name, Path(name))
+    return next((folder for folder in folders if (folder / "config.json").is_file()), None)
+
+
+def fetch_model(
+    repo_id: str, revision: str | None = None, progress: Progress | None = None
+) -> Path:
+    """Download a model from the Hub into its cache, unless it is there, and check it.
+
+    What describes the model comes first: a repository of another kind is refused before its
+    weights are downloaded. Then the weights must be the very files that `metrics.json` names.
+
+    Raises:
+        HubError: if it cannot be had, is not a model of this library, or is damaged.
+    """
+    described = fetch(repo_id, DESCRIPTION, revision, progress)
+    try:
+        read_config(described)
+        Report.read(described)
+    except UnknownModel as error:
+        raise HubError(f"{repo_id} on the Hub is not a model of this library: {error}") from error
+    # The commit just read, whatever is pushed meanwhile.
+    folder = fetch(repo_id, FILES, revision=described.name, progress=progress)
+    if wrong := damaged_weights(folder):
+        raise HubError(
+            f"{repo_id}: {', '.join(wrong)} cannot be trusted, its SHA-256 is not the one in "
+            f"metrics.json; `hf cache rm model/{repo_id}` and load it again."
+        )
+    return folder
+
+
+def damaged_weights(folder: Path) -> list[str]:
+    """Return the weight files that are missing, extra or not those that `metrics.json` names."""
+    stated = Report.read(folder).metrics.get("weights_sha256", {})
+    found = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob(WEIGHTS)
+    }
+    return sorted(
+        {WEIGHTS}
+        if not stated
+        else {name for name in stated | found if stated.get(name) != found.get(name)}
     )
 
 

@@ -11,3 +11,7 @@ class UnreadableImage(FerError):
 
 class UnknownModel(FerError):
     """No model goes by that name, or the folder is not a complete model."""
+
+
+class HubError(FerError):
+    """The Hugging Face Hub does not give or take what it was asked to."""

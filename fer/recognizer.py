@@ -87,21 +87,25 @@ class Recognizer:
         cls,
         model: str | Path = DEFAULT_MODEL,
         *,
+        revision: str | None = None,
         detector: Detector | None = None,
         device: torch.device | str | None = None,
     ) -> "Recognizer":
         """Load a model.
 
         Args:
-            model: a name in `models/`, or a model's folder.
+            model: a name in `models/`, a model's folder, or the id of a model on the Hugging Face
+                Hub (`organisation/name`), which is downloaded once and then taken from the cache.
+            revision: a branch, tag or commit of the Hub's repository; its newest when left out.
             detector: one to share between recognizers; a new one when left out.
             device: a GPU if there is one, when left out.
 
         Raises:
             UnknownModel: if there is no such model or it is damaged.
+            HubError: if the Hub cannot give it, or gives something else.
         """
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(*load_network(find_model(model)), detector=detector, device=device)
+        return cls(*load_network(find_model(model, revision)), detector=detector, device=device)
 
     def recognize(self, photos: Sequence[Source]) -> list[list[Face]]:
         """Find the faces of each photo and classify them all in one batch.

@@ -1,8 +1,10 @@
-"""`python -m training`: prepare data, train a recipe, evaluate a model, list what there is.
+"""`python -m training`: prepare data, train, evaluate, list, write cards, publish to the Hub.
 
 python -m training train cnn --data ../shared/data
 python -m training evaluate cnn --data ../shared/data
 python -m training list
+python -m training card cnn
+python -m training publish cnn --repo-id ORG/NAME
 """
 
 import os
@@ -21,11 +23,14 @@ from fer.artifacts import MODELS, find_model, load_network
 from fer.errors import FerError
 from fer.report import Report
 from training.artifact import write_artifact
+from training.card import write_card
 from training.data import SPLITS, load_split
 from training.engine import fit
 from training.evaluate import evaluate
 from training.prepare import prepare
+from training.publish import find_artifact, publish_all, publish_model, stage_models
 from training.recipe import list_recipes, load_recipe
+from training.space import publish_space, stage_space
 from training.zoo import train_all
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -133,6 +138,63 @@ def list_() -> None:
             f"{name:32}{recipe.epochs:7}{report.accuracy('validation'):12.4f}"
             f"{report.accuracy('test'):9.4f}  {report.metrics['init']}"
         )
+
+
+@app.command("card")
+def card_(names: Annotated[list[str], typer.Argument(help="Names or folders.")]) -> None:
+    """Write README.md and the confusion matrix of models again, from their figures."""
+    for name in names:
+        folder = find_artifact(name)
+        write_card(folder)
+        print(folder / "README.md")
+
+
+@app.command("publish")
+def publish_(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="In models/ or runs/, or a folder.")
+    ] = None,
+    repo_id: Annotated[
+        str | None, typer.Option(metavar="ORG/NAME", help="On the Hub; with --all, ORG alone.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every finished model, and a collection of them.")
+    ] = False,
+    space: Annotated[
+        str | None, typer.Option(metavar="ORG/NAME", help="Publish the app as this Space.")
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="If it is created.")] = False,
+    revision: Annotated[str | None, typer.Option(metavar="BRANCH", help="Not main.")] = None,
+    create_pr: Annotated[bool, typer.Option("--create-pr", help="Open a pull request.")] = False,
+    dry_run: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Only write there what would be uploaded.")
+    ] = None,
+) -> None:
+    """Upload models, or the app as a Space, to the Hugging Face Hub."""
+    if [name is not None, everything, space is not None].count(True) != 1:
+        raise FerError("Say what to publish: a model's NAME, --all or --space ORG/NAME.")
+    if space is None and repo_id is None:
+        raise FerError("Say where to on the Hub: --repo-id ORG/NAME, or with --all --repo-id ORG.")
+    if space is not None and (revision or create_pr):
+        raise FerError("A Space runs from main: leave --revision and --create-pr out.")
+    if dry_run is not None:
+        if space is not None:
+            stage_space(dry_run)
+        else:
+            stage_models(dry_run, name, repo_id or "")
+        files = sorted(path for path in dry_run.rglob("*") if path.is_file())
+        for path in files:
+            print(f"{path.stat().st_size:12,} {path}")
+    elif space is not None:
+        print(publish_space(space, private=private))
+    else:
+        assert repo_id is not None
+        if name is None:
+            addresses = publish_all(repo_id, private, revision, create_pr)
+        else:
+            folder = find_artifact(name)
+            addresses = [publish_model(folder, repo_id, private, revision, create_pr)]
+        print(*addresses, sep="\n")
 
 
 def _summary(splits: dict) -> str:

@@ -10,19 +10,16 @@ from typing import Any
 
 import pandas as pd
 import torch
-from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from fer.artifacts import WEIGHTS, ModelConfig, load_network, replace_folder, save_weights
-from fer.emotions import EMOTIONS
 from fer.preprocessing import Preprocessing
+from training.card import write_card
 from training.data import Split
 from training.engine import Fit
 from training.evaluate import evaluate
 from training.recipe import Recipe
-
-TEMPLATE = Path(__file__).with_name("card.md")
 
 
 def write_artifact(
@@ -89,7 +86,7 @@ def write_artifact(
         "splits": evaluation.splits,
     }
     (partial / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    model_card(recipe, metrics).save(partial / "README.md")
+    write_card(partial)
     replace_folder(partial, folder)
     return metrics
 
@@ -101,42 +98,3 @@ def count_multiply_adds(network: nn.Module, preprocessing: Preprocessing) -> int
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(face.to(device))
     return counter.get_total_flops() // 2
-
-
-def model_card(recipe: Recipe, metrics: dict[str, Any]) -> ModelCard:
-    """Fill the card's template with what was measured."""
-    test = metrics["splits"]["test"]
-    results = [
-        EvalResult(
-            task_type="image-classification",
-            task_name="Facial emotion recognition",
-            dataset_type="fer2013",
-            dataset_name="FER-2013",
-            dataset_split="test",
-            metric_type=kind,
-            metric_name=name,
-            metric_value=round(test["plain"][key], 4),
-        )
-        for kind, name, key in (
-            ("accuracy", "Accuracy (PrivateTest)", "accuracy"),
-            ("f1", "Macro F1 (PrivateTest)", "macro_f1"),
-        )
-    ]
-    data = ModelCardData(
-        license="mit",
-        library_name="fer-studio",
-        pipeline_tag="image-classification",
-        tags=["facial-emotion-recognition", "fer2013"],
-        metrics=["accuracy", "f1"],
-        model_name=recipe.name,
-        eval_results=results,
-    )
-    return ModelCard.from_template(
-        data,
-        template_path=str(TEMPLATE),
-        recipe=recipe,
-        metrics=metrics,
-        validation=metrics["splits"]["validation"]["plain"],
-        test=test,
-        emotions=EMOTIONS,
-    )

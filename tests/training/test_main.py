@@ -45,7 +45,7 @@ def test_train_leaves_a_whole_model(run, data, tmp_path):
     names = {path.name for path in out.iterdir()}
     assert names == {
         "config.json", "model.safetensors", "metrics.json", "predictions.parquet",
-        "history.csv", "recipe.toml", "README.md",
+        "history.csv", "recipe.toml", "README.md", "confusion.png",
     }  # fmt: skip
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["parameters"] == 524_999

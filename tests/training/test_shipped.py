@@ -22,7 +22,7 @@ def metrics(cnn_folder):
 def test_it_is_small_and_whole(cnn_folder, metrics):
     assert {path.name for path in cnn_folder.iterdir()} == {
         "config.json", "model.safetensors", "metrics.json", "predictions.parquet",
-        "history.csv", "recipe.toml", "README.md",
+        "history.csv", "recipe.toml", "README.md", "confusion.png",
     }  # fmt: skip
     assert sum(path.stat().st_size for path in cnn_folder.iterdir()) <= 2_000_000
     for name, digest in metrics["weights_sha256"].items():

@@ -1,0 +1,235 @@
+"""What is published, and what is refused."""
+
+import json
+import sys
+
+import pandas as pd
+import pytest
+from huggingface_hub import CommitOperationAdd, HfApi, RepoCard, constants
+
+from fer.errors import HubError
+from tests.hub_server import TOKEN
+from training.__main__ import main
+from training.publish import Unfinished, publish_model
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run `python -m training publish …` in this process; return exit status, stdout, stderr."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["training", "publish", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return (ended.value.code or 0, *capsys.readouterr())
+
+    return call
+
+
+def refused(run, *arguments: object) -> str:
+    """Return the one sentence that a command ends with."""
+    status, _, stderr = run(*arguments)
+    assert status == 2
+    *before, sentence = stderr.splitlines()
+    assert sentence.startswith("training: ")
+    assert not any("training:" in line or "Traceback" in line for line in before)
+    return sentence
+
+
+def test_publishes_in_one_commit_and_prints_its_address(server, run, artifact):
+    status, stdout, stderr = run(artifact, "--repo-id", "org/emotions", "--private")
+    assert status == 0, stderr
+    assert stdout.startswith(f"{server.address}/org/emotions/commit/")
+    assert len(server.asked("POST", "/api/models/org/emotions/commit/main")) == 1
+    created = json.loads((server.folder / "models/org/emotions/created.json").read_text())
+    assert created["visibility"] == "private"
+    assert run(artifact, "--repo-id", "org/emotions")[0] == 0  # the same again: nothing to do
+    assert len(server.asked("POST", "/api/models/org/emotions/commit/main")) == 1
+
+
+def test_dry_run_writes_exactly_what_is_uploaded(server, run, artifact, tmp_path):
+    (artifact / "notes.txt").write_text("mine")
+    status, stdout, _ = run(artifact, "--repo-id", "org/cnn", "--dry-run", tmp_path / "dry")
+    assert status == 0
+    assert not server.requests
+    run(artifact, "--repo-id", "org/cnn")
+    files = {path.name: path.read_bytes() for path in (tmp_path / "dry").iterdir()}
+    assert all(name in stdout for name in files)
+    api = HfApi()
+    uploaded = set(api.list_repo_files("org/cnn")) - {".gitattributes"}
+    assert uploaded == set(files)
+    assert "notes.txt" not in files
+    for name, content in files.items():
+        with open(api.hf_hub_download("org/cnn", name), "rb") as file:
+            assert file.read() == content, name
+    assert "is not an empty folder" in refused(
+        run, artifact, "--repo-id", "org/cnn", "--dry-run", tmp_path / "dry"
+    )
+
+
+def test_all_go_up_with_a_collection(server, run, artifact, monkeypatch, tmp_path):
+    monkeypatch.setattr("training.publish.MODELS", tmp_path / "models")
+    (tmp_path / "models").mkdir()
+    artifact.rename(tmp_path / "models" / "cnn")
+    (tmp_path / "models" / "half.partial").mkdir()
+    (tmp_path / "models" / "half.partial" / "metrics.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    status, stdout, stderr = run("--all", "--repo-id", "org")
+    assert status == 0, stderr
+    assert len(stdout.splitlines()) == 2
+    assert run("--all", "--repo-id", "org")[0] == 0  # the collection is there already
+    (collection,) = server.collections.values()
+    assert [item["id"] for item in collection["items"]] == ["org/cnn"]
+    assert "organisation's name alone" in refused(run, "--all", "--repo-id", "org/cnn")
+
+
+def remove_predictions(folder):
+    (folder / "predictions.parquet").unlink()
+
+
+def remove_config(folder):
+    (folder / "config.json").unlink()
+
+
+def flatter(folder):
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["splits"]["test"]["plain"]["accuracy"] = 0.9
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+
+
+def drop_predictions(folder):
+    path = folder / "predictions.parquet"
+    pd.read_parquet(path).iloc[1:].to_parquet(path, index=False)
+
+
+def garble_predictions(folder):
+    (folder / "predictions.parquet").write_bytes(b"PAR1 no")
+
+
+def change_weights(folder):
+    data = bytearray((folder / "model.safetensors").read_bytes())
+    data[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (remove_predictions, "predictions.parquet is missing"),
+        (remove_config, "no model"),
+        (flatter, "predictions.parquet gives"),
+        (drop_predictions, "predictions.parquet gives"),
+        (garble_predictions, "cannot be read"),
+        (change_weights, "is not the file that metrics.json names"),
+    ],
+)
+def test_what_is_unfinished_or_contradicts_itself_is_refused(
+    server, run, artifact, damage, sentence
+):
+    damage(artifact)
+    assert sentence in refused(run, artifact, "--repo-id", "org/cnn")
+    assert not server.requests
+
+
+def test_without_a_token(server, run, artifact, monkeypatch):
+    monkeypatch.delenv("HF_TOKEN")
+    sentence = refused(run, artifact, "--repo-id", "org/cnn")
+    assert "Not logged in" in sentence
+    assert "`hf auth login`" in sentence
+    assert "HF_TOKEN" in sentence
+
+
+def test_with_a_wrong_token(server, run, artifact, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    sentence = refused(run, artifact, "--repo-id", "org/cnn")
+    assert "does not accept the token" in sentence
+    assert "hf auth login" in sentence
+
+
+def test_without_the_right(server, run, artifact):
+    assert "write access" in refused(run, artifact, "--repo-id", "strangers/cnn")
+
+
+def test_without_a_network(connect, run, artifact):
+    connect("http://127.0.0.1:9", TOKEN)
+    assert "cannot be reached" in refused(run, artifact, "--repo-id", "org/cnn")
+
+
+def test_offline(server, run, artifact, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE is set" in refused(run, artifact, "--repo-id", "org/cnn")
+
+
+def test_an_upload_that_fails(server, run, artifact):
+    server.statuses["PUT /lfs/"] = 403
+    assert "no right" in refused(run, artifact, "--repo-id", "org/cnn")
+    assert not server.asked("POST", "/commit/")
+
+
+def test_a_repository_of_another_kind_is_not_overwritten(server, run, artifact):
+    api = HfApi()
+    api.create_repo("org/bert")
+    operations = [CommitOperationAdd("config.json", b"{}"), CommitOperationAdd("a.bin", b"\0")]
+    api.create_commit("org/bert", operations, commit_message="bert")
+    assert "model of another kind (it holds a.bin)" in refused(
+        run, artifact, "--repo-id", "org/bert"
+    )
+    assert "a.bin" in api.list_repo_files("org/bert")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Say what to publish"),
+        (["cnn", "--all"], "Say what to publish"),
+        (["cnn"], "Say where to"),
+        (["nope", "--repo-id", "org/cnn"], "no model 'nope'"),
+        (["cnn", "--repo-id", "not a name"], "not the name of a Hub repository"),
+        (["cnn", "--repo-id", "org/cnn", "--revision", "x", "--create-pr"], "not both"),
+        (["--space", "org/app", "--revision", "x"], "A Space runs from main"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_sentence(server, run, arguments, sentence):
+    assert sentence in refused(run, *arguments)
+    assert not server.requests
+
+
+def test_the_app_goes_up_as_a_space(server, run):
+    status, stdout, stderr = run("--space", "org/app")
+    assert status == 0, stderr
+    assert stdout == f"{server.address}/spaces/org/app\n"
+    created = json.loads((server.folder / "spaces/org/app/created.json").read_text())
+    assert created["sdk"] == "docker"
+    assert server.variables["org/app"]["STREAMLIT_SERVER_XSRF_COOKIE_SAME_SITE"] == "none"
+    api = HfApi()
+    files = set(api.list_repo_files("org/app", repo_type="space"))
+    assert {"Dockerfile", "README.md", "streamlit_app.py", "requirements.txt"} <= files
+    assert {"fer/recognizer.py", "pages/upload.py", "models/cnn/model.safetensors"} <= files
+    assert not any("pycache" in name or name.startswith(("tests", "training")) for name in files)
+    card = RepoCard.load(api.hf_hub_download("org/app", "README.md", repo_type="space"))
+    assert (card.data.sdk, card.data.app_port) == ("docker", 8501)
+    assert run("--space", "org/app")[0] == 0  # again, as an update
+
+
+def test_a_space_of_another_kind_is_not_overwritten(server, run):
+    api = HfApi()
+    api.create_repo("org/app", repo_type="space", space_sdk="gradio")
+    api.create_commit(
+        "org/app", [CommitOperationAdd("app.py", b"")], repo_type="space", commit_message="theirs"
+    )
+    assert "space of another kind" in refused(run, "--space", "org/app")
+
+
+def test_publishing_twice_needs_no_creation_right(server, artifact):
+    publish_model(artifact, "org/cnn")
+    server.statuses["POST /api/repos/create"] = 403
+    (artifact / "history.csv").write_text("epoch\n")
+    publish_model(artifact, "org/cnn")
+
+
+def test_the_library_s_errors_are_its_own(artifact):
+    with pytest.raises(HubError, match="not the name"):
+        publish_model(artifact, "no-organisation")
+    (artifact / "metrics.json").unlink()
+    with pytest.raises(Unfinished, match=r"metrics\.json is missing"):
+        publish_model(artifact, "org/cnn")

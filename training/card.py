@@ -1,0 +1,169 @@
+"""A model's card: its README.md, written from what was measured, and the confusion matrix.
+
+python -m training card cnn          # rewrites both in models/cnn/
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from PIL import Image, ImageDraw, ImageFont
+
+from fer.artifacts import read_config
+from fer.emotions import EMOTIONS
+from fer.report import Report, predicted_labels, read_predictions
+
+TEMPLATE = Path(__file__).with_name("card.md")
+CARD = "README.md"
+PICTURE = "confusion.png"
+
+METRICS = {
+    "accuracy": ("accuracy", "Accuracy"),
+    "macro_f1": ("f1", "Macro F1"),
+    "balanced_accuracy": ("balanced_accuracy", "Balanced accuracy"),
+    "log_loss": ("log_loss", "Log loss"),
+    "log_loss_before_temperature": ("log_loss", "Log loss before temperature"),
+    "calibration_error": ("expected_calibration_error", "Calibration error"),
+    "calibration_error_before_temperature": (
+        "expected_calibration_error",
+        "Calibration error before temperature",
+    ),
+    "precision": ("precision", "Precision"),
+    "recall": ("recall", "Recall"),
+    "f1": ("f1", "F1"),
+}
+"""Our name of a figure -> the Hub's type of metric and what the card calls it."""
+
+VIEWS = {
+    "plain": "one view an image",
+    "flip": "mirrored views averaged",
+    "ten_crop": "ten crops averaged",
+    "not_in_train": "images that do not stand in train too",
+    "ferplus_majority": "agreement with the FER+ majority",
+}
+"""How each group of test figures was measured."""
+
+
+def write_card(folder: Path, repo_id: str | None = None) -> None:
+    """Write a model's README.md and confusion matrix from the other files of its folder.
+
+    Args:
+        folder: the model's folder.
+        repo_id: where its reader gets the model; the name in `models/` when left out.
+    """
+    confusion_picture(folder).quantize(64).save(folder / PICTURE, optimize=True)
+    (folder / CARD).write_text(f"{model_card(folder, repo_id)}\n")
+
+
+def model_card(folder: Path, repo_id: str | None = None) -> ModelCard:
+    """Fill the card's template with what was measured.
+
+    Args:
+        folder: the model's folder; its metrics, config, recipe and predictions are read.
+        repo_id: how its reader gets the model; the name in `models/` when left out.
+
+    Raises:
+        UnknownModel: if a file is missing or damaged.
+    """
+    metrics = Report.read(folder).metrics
+    data = ModelCardData(
+        license="mit",
+        library_name="fer-studio",
+        pipeline_tag="image-classification",
+        datasets=["fer2013"],
+        tags=["facial-emotion-recognition", "fer2013", "pytorch", "safetensors"],
+        metrics=["accuracy", "f1"],
+        model_name=metrics["model"],
+        eval_results=eval_results(metrics["splits"]["test"]),
+    )
+    return ModelCard.from_template(
+        data,
+        template_path=str(TEMPLATE),
+        metrics=metrics,
+        model=repo_id or metrics["model"],
+        recipe=(folder / "recipe.toml").read_text().strip(),
+        config=read_config(folder),
+        validation=metrics["splits"]["validation"]["plain"],
+        test=metrics["splits"]["test"],
+        views={view: text for view, text in VIEWS.items() if view in metrics["splits"]["test"]},
+        reliability=reliability(read_predictions(folder)),
+        emotions=EMOTIONS,
+        picture=PICTURE,
+    )
+
+
+def eval_results(test: dict[str, Any]) -> list[EvalResult]:
+    """Return every figure of the test split, by view and, where it has one, by emotion."""
+    results = []
+    for view, figures in test.items():
+        groups = {"": figures} | figures.get("per_class", {})
+        for emotion, group in groups.items():
+            for key, (kind, name) in METRICS.items():
+                if key not in group:
+                    continue
+                results.append(
+                    EvalResult(
+                        task_type="image-classification",
+                        task_name="Facial emotion recognition",
+                        dataset_type="fer2013",
+                        dataset_name=f"FER-2013, PrivateTest, {VIEWS.get(view, view)}",
+                        dataset_config=view,
+                        dataset_split="test",
+                        metric_type=kind,
+                        metric_name=f"{name}, {emotion}" if emotion else name,
+                        metric_value=round(float(group[key]), 4),
+                    )
+                )
+    return results
+
+
+def reliability(predictions: pd.DataFrame) -> list[dict[str, float]]:
+    """Compare how sure the model is with how often it is right, by its confidence.
+
+    Returns:
+        For each fifth of the confidences from 0 to 1 that has images: its bounds, the images
+        in it, their mean confidence and the accuracy on them.
+    """
+    confidence = predictions[[f"p_{emotion}" for emotion in EMOTIONS]].max(axis=1)
+    right = predicted_labels(predictions) == predictions["label"]
+    fifth = np.minimum((confidence * 5).astype(int), 4)
+    return [
+        {
+            "low": index / 5,
+            "high": (index + 1) / 5,
+            "images": int((fifth == index).sum()),
+            "confidence": float(confidence[fifth == index].mean()),
+            "accuracy": float(right[fifth == index].mean()),
+        }
+        for index in sorted(set(fifth))
+    ]
+
+
+def confusion_picture(folder: Path) -> Image.Image:
+    """Draw the confusion matrix of the test images; each row's shares shade its cells."""
+    matrix = np.array(Report.read(folder).metrics["splits"]["test"]["plain"]["confusion_matrix"])
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    cell, left, top = 96, 150, 96
+    side = cell * len(EMOTIONS)
+    image = Image.new("RGB", (left + side + 24, top + side + 24), "white")
+    draw = ImageDraw.Draw(image)
+    large, small = ImageFont.load_default(22), ImageFont.load_default(16)
+    draw.text((left + side / 2, 12), "answer", "#555555", small, anchor="ma")
+    draw.text((12, top - 12), "label", "#555555", small, anchor="ls")
+    for row, emotion in enumerate(EMOTIONS):
+        middle = top + row * cell + cell / 2
+        draw.text((left - 14, middle), emotion, "black", large, anchor="rm")
+        draw.text((left + row * cell + cell / 2, top - 14), emotion, "black", large, anchor="ms")
+        for column, share in enumerate(shares[row]):
+            x, y = left + column * cell, top + row * cell
+            # From white to the app's blue.
+            shade = tuple(round(255 + share * (end - 255)) for end in (0x1F, 0x3F, 0xA8))
+            ink = "white" if share > 0.7 else "black"
+            draw.rectangle((x, y, x + cell - 2, y + cell - 2), fill=shade)
+            centre = x + cell / 2 - 1
+            draw.text((centre, y + cell / 2 - 12), f"{share:.0%}", ink, large, anchor="mm")
+            count = str(matrix[row, column])
+            draw.text((centre, y + cell / 2 + 16), count, ink, small, anchor="mm")
+    return image

@@ -1,0 +1,257 @@
+"""Publish models to the Hugging Face Hub; `training.space` publishes the app.
+
+python -m training publish cnn --repo-id ORG/NAME --dry-run DIR    # only writes what would go up
+python -m training publish cnn --repo-id ORG/NAME
+python -m training publish --all --repo-id ORG                     # ORG/cnn …, and a collection
+"""
+
+import fnmatch
+import shutil
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from huggingface_hub import CommitInfo, HfApi
+
+from fer.artifacts import FILES, MODELS, damaged_weights, load_network
+from fer.errors import FerError, HubError, UnknownModel
+from fer.hub import hub_errors, is_hub_id
+from fer.report import Report, predicted_labels, read_predictions
+from training.card import write_card
+
+REQUIRED = tuple(name for name in FILES if "*" not in name and "index" not in name)
+COLLECTION = "Facial emotion recognition on FER-2013"
+
+
+class Unfinished(FerError):
+    """A model's folder that is not fit to be published."""
+
+
+def check_artifact(folder: Path) -> None:
+    """Refuse a model's folder that is incomplete or contradicts itself.
+
+    Raises:
+        Unfinished: with a sentence that names what is missing or wrong.
+    """
+    if missing := [name for name in REQUIRED if not (folder / name).is_file()]:
+        raise Unfinished(
+            f"{folder} is not complete: {', '.join(missing)} is missing; "
+            "`python -m training train` writes them all."
+        )
+    if wrong := damaged_weights(folder):
+        raise Unfinished(f"{folder}: {', '.join(wrong)} is not the file that metrics.json names.")
+    load_network(folder)
+    stated = Report.read(folder).metrics["splits"]["test"]["plain"]
+    try:
+        predictions = read_predictions(folder)
+        correct = int((predicted_labels(predictions) == predictions["label"]).sum())
+    except (OSError, ValueError, KeyError) as error:
+        raise Unfinished(f"{folder / 'predictions.parquet'} cannot be read: {error}") from error
+    if (correct, len(predictions)) != (stated["correct"], stated["images"]) or (
+        stated["accuracy"] != correct / len(predictions)
+    ):
+        raise Unfinished(
+            f"{folder}: metrics.json states {stated['correct']} of {stated['images']} test images "
+            f"right, predictions.parquet gives {correct} of {len(predictions)}."
+        )
+
+
+def stage_model(folder: Path, repo_id: str, target: Path) -> None:
+    """Write exactly what is published of a model: its files, the card naming the Hub's repository.
+
+    Raises:
+        Unfinished: if the folder is not fit to be published.
+    """
+    check_artifact(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        for path in folder.glob(name):
+            shutil.copyfile(path, target / path.name)
+    write_card(target, repo_id)
+
+
+def publish_model(
+    folder: Path,
+    repo_id: str,
+    private: bool = False,
+    revision: str | None = None,
+    create_pr: bool = False,
+) -> str:
+    """Upload a model in one commit, creating its repository if need be.
+
+    Args:
+        folder: the model's folder.
+        repo_id: `organisation/name`.
+        private: whether a new repository is private.
+        revision: the branch to commit to, made if need be; `main` when left out.
+        create_pr: whether to open a pull request instead of committing to `main`.
+
+    Returns:
+        The address of the commit or the pull request.
+
+    Raises:
+        Unfinished: if the folder is not fit to be published; nothing is created then.
+        HubError: with a sentence that says what the Hub refused and what to do.
+    """
+    if create_pr and revision:
+        raise FerError("A pull request goes to main: give --create-pr or --revision, not both.")
+    with tempfile.TemporaryDirectory() as staged:
+        stage_model(folder, repo_id, Path(staged))
+        api = log_in(repo_id)
+        with hub_errors(repo_id, revision):
+            api.create_repo(repo_id, private=private or None, exist_ok=True)
+            if revision:
+                api.create_branch(repo_id, branch=revision, exist_ok=True)
+            refuse_foreign(api, repo_id, "model", "metrics.json", FILES)
+            commit = upload(api, repo_id, "model", staged, revision, create_pr)
+    return str(commit.pr_url or commit.commit_url)
+
+
+def publish_all(
+    owner: str, private: bool = False, revision: str | None = None, create_pr: bool = False
+) -> list[str]:
+    """Upload each finished model to `owner/NAME`, gather them in a collection.
+
+    Returns:
+        The addresses of the commits or pull requests, and last that of the collection.
+
+    Raises:
+        Unfinished: if one is not fit to be published; nothing is uploaded then.
+        HubError: as `publish_model`.
+    """
+    folders = _finished_for(owner)
+    for folder in folders:
+        check_artifact(folder)
+    addresses = [
+        publish_model(folder, f"{owner}/{folder.name}", private, revision, create_pr)
+        for folder in folders
+    ]
+    api = HfApi(library_name="fer-studio")
+    with hub_errors(owner):
+        collection = api.create_collection(
+            COLLECTION, namespace=owner, private=private, exists_ok=True
+        )
+        for folder in folders:
+            item = f"{owner}/{folder.name}"
+            api.add_collection_item(collection.slug, item, "model", exists_ok=True)
+    return [*addresses, collection.url]
+
+
+def stage_models(target: Path, name: str | None, repo_id: str) -> None:
+    """Write into an empty folder exactly what would be uploaded; the Hub is not asked.
+
+    Args:
+        target: the folder.
+        name: the model, or `None` for every finished one, each into a folder of its own.
+        repo_id: `organisation/name`, or the organisation alone for every model.
+
+    Raises:
+        FerError: if the folder is not empty, or a model is not fit to be published.
+    """
+    require_empty(target)
+    if name is not None:
+        stage_model(find_artifact(name), repo_id, target)
+        return
+    for folder in _finished_for(repo_id):
+        stage_model(folder, f"{repo_id}/{folder.name}", target / folder.name)
+
+
+def require_empty(folder: Path) -> None:
+    """Refuse to write where something is.
+
+    Raises:
+        FerError: if the path is there and not an empty folder.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FerError(f"{folder} is not an empty folder: give a new one to write to.")
+
+
+def find_artifact(name: str) -> Path:
+    """Return a model's folder on this disk: a name in `models/` or `runs/`, or a path.
+
+    Raises:
+        UnknownModel: if there is none.
+    """
+    for folder in (MODELS / name, Path("runs") / name, Path(name)):
+        if (folder / "config.json").is_file():
+            return folder
+    raise UnknownModel(
+        f"There is no model {name!r} in models/ or runs/, nor a folder of that name."
+    )
+
+
+def finished_artifacts() -> list[Path]:
+    """Return the folders of all models that a finished training run has left.
+
+    Those in `models/`, and those in `runs/` whose name is not there. A run writes its folder
+    beside the final one and moves it when it is whole.
+    """
+    found: dict[str, Path] = {}
+    for parent in (MODELS, Path("runs")):
+        for path in sorted(parent.glob("*/metrics.json")):
+            if path.parent.suffix not in (".partial", ".old"):
+                found.setdefault(path.parent.name, path.parent)
+    return list(found.values())
+
+
+def _finished_for(owner: str) -> list[Path]:
+    if "/" in owner:
+        raise HubError(f"With --all give the organisation's name alone, not {owner!r}.")
+    if not (folders := finished_artifacts()):
+        raise UnknownModel("There is no finished model in models/ or runs/: train one first.")
+    return folders
+
+
+def log_in(repo_id: str) -> HfApi:
+    """Return the Hub's client, once it is sure that there is a token and that the Hub takes it."""
+    if not is_hub_id(repo_id):
+        raise HubError(f"{repo_id!r} is not the name of a Hub repository: it reads ORG/NAME.")
+    api = HfApi(library_name="fer-studio")
+    with hub_errors(repo_id):
+        api.whoami()
+    return api
+
+
+def refuse_foreign(
+    api: HfApi, repo_id: str, kind: str, mark: str, ours: Sequence[str] = ("*",)
+) -> None:
+    """Refuse a repository with other content: a publication replaces all that is there.
+
+    Args:
+        mark: a file that every repository of ours has.
+        ours: patterns of the files that ours may have.
+    """
+    there = set(api.list_repo_files(repo_id, repo_type=kind)) - {".gitattributes", "README.md"}
+    foreign = sorted(
+        name for name in there if not any(fnmatch.fnmatch(name, pattern) for pattern in ours)
+    )
+    if foreign or (there and mark not in there):
+        shown = ", ".join((foreign or sorted(there))[:3])
+        raise HubError(
+            f"{repo_id} on the Hub is a {kind} of another kind (it holds {shown}), and publishing "
+            "would replace it: choose another name."
+        )
+
+
+def upload(
+    api: HfApi,
+    repo_id: str,
+    kind: str,
+    staged: str,
+    revision: str | None = None,
+    create_pr: bool = False,
+) -> CommitInfo:
+    """Make a repository hold what a folder holds, in one commit."""
+    with warnings.catch_warnings():
+        # predictions.parquet is meant to be there: it is the evidence for the figures.
+        warnings.filterwarnings("ignore", message="It seems that you are about to commit a data")
+        return api.upload_folder(
+            repo_id=repo_id,
+            repo_type=kind,
+            folder_path=staged,
+            revision=revision,
+            create_pr=create_pr,
+            commit_message=f"Publish {repo_id.split('/')[1]}",
+            delete_patterns="*",  # what an older version had and this one has not
+        )
