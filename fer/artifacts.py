@@ -9,35 +9,41 @@ import copy
 import dataclasses
 import hashlib
 import json
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from huggingface_hub import load_torch_model, save_torch_model
 from safetensors import SafetensorError
+from safetensors.torch import load_model, save_model
 from torch import nn
 
 from fer.emotions import EMOTIONS
 from fer.errors import HubError, UnknownModel
-from fer.hub import Progress, fetch, is_hub_id
 from fer.networks import build_network
 from fer.preprocessing import Framing, Preprocessing
 from fer.report import Report
+
+if TYPE_CHECKING:
+    from fer.hub import Progress
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 """The models that ship with the code."""
 
 DEFAULT_MODEL = "cnn"
+HUB_ID = re.compile(r"(?=.{3,96}$)[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+"""`organisation/name`, as a repository on the Hugging Face Hub is called."""
 WEIGHTS = "*.safetensors"
+SINGLE, SHARDED = "model.safetensors", "model.safetensors.index.json"
 SHARD_SIZE = "45MB"  # a git host warns of files over 50 MB
 
 DESCRIPTION = ("config.json", "metrics.json")
 FILES = (
     *DESCRIPTION,
     WEIGHTS,
-    "model.safetensors.index.json",
+    SHARDED,
     "predictions.parquet",
     "history.csv",
     "recipe.toml",
@@ -84,7 +90,7 @@ class ModelConfig:
 
 
 def find_model(
-    name: str | Path, revision: str | None = None, progress: Progress | None = None
+    name: str | Path, revision: str | None = None, progress: "Progress | None" = None
 ) -> Path:
     """Return the folder of a model, given its name in `models/`, a folder's path or a Hub id.
 
@@ -101,7 +107,7 @@ def find_model(
         if revision:
             raise UnknownModel(f"{name} is a folder ({folder}); only Hub ids have revisions.")
         return folder
-    if is_hub_id(str(name)):
+    if HUB_ID.fullmatch(str(name)):
         return fetch_model(str(name), revision, progress)
     raise UnknownModel(
         f"There is no model {str(name)!r}: give a folder with a config.json, a Hub id, "
@@ -116,7 +122,7 @@ def local_folder(name: str | Path) -> Path | None:
 
 
 def fetch_model(
-    repo_id: str, revision: str | None = None, progress: Progress | None = None
+    repo_id: str, revision: str | None = None, progress: "Progress | None" = None
 ) -> Path:
     """Download a model from the Hub into its cache, unless it is there, and check it.
 
@@ -126,6 +132,9 @@ def fetch_model(
     Raises:
         HubError: if it cannot be had, is not a model of this library, or is damaged.
     """
+    # Imported here: `training` needs this module on machines without huggingface_hub.
+    from fer.hub import fetch
+
     described = fetch(repo_id, DESCRIPTION, revision, progress)
     try:
         read_config(described)
@@ -185,7 +194,12 @@ def load_network(folder: Path) -> tuple[ModelConfig, nn.Module]:
     config = read_config(folder)
     network = build_network(config.network, **config.network_arguments)
     try:
-        load_torch_model(network, folder, strict=True, safe=True)
+        if (folder / SHARDED).is_file():
+            from huggingface_hub import load_torch_model
+
+            load_torch_model(network, folder, strict=True, safe=True)
+        else:
+            load_model(network, folder / SINGLE, strict=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UnknownModel(f"The weights in {folder} cannot be loaded: {reason}") from error
@@ -195,6 +209,9 @@ def load_network(folder: Path) -> tuple[ModelConfig, nn.Module]:
 def save_weights(network: nn.Module, folder: Path) -> None:
     """Write a network's weights as fp16 safetensors, in shards if they are large.
 
+    Shards are huggingface_hub's work: where it is not installed, as on a bare training
+    machine, it is one file of any size.
+
     Raises:
         ValueError: if a weight is not finite in fp16; nothing is written then.
     """
@@ -203,7 +220,12 @@ def save_weights(network: nn.Module, folder: Path) -> None:
     if bad:
         raise ValueError(f"Weights that are not finite in fp16: {', '.join(bad)}.")
     folder.mkdir(parents=True, exist_ok=True)
-    save_torch_model(half, folder, max_shard_size=SHARD_SIZE)
+    try:
+        from huggingface_hub import save_torch_model
+    except ModuleNotFoundError:
+        save_model(half, str(folder / SINGLE))
+    else:
+        save_torch_model(half, folder, max_shard_size=SHARD_SIZE)
     for path in folder.glob(WEIGHTS):
         path.chmod(0o644)  # safetensors leaves files that only their owner can read
 

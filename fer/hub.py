@@ -5,7 +5,6 @@ own settings: `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_CACHE`, `HF_HUB_OFFLINE`.
 """
 
 import contextlib
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,12 +34,6 @@ Progress = Callable[[int, int], None]
 LOG_IN = (
     "log in with `hf auth login`, or set HF_TOKEN to a token from huggingface.co/settings/tokens"
 )
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-
-
-def is_hub_id(name: str) -> bool:
-    """Say whether a name has the form of a Hub repository's, `organisation/name`."""
-    return HUB_ID.fullmatch(name) is not None and len(name) <= 96
 
 
 def fetch(

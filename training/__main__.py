@@ -23,14 +23,11 @@ from fer.artifacts import MODELS, find_model, load_network
 from fer.errors import FerError
 from fer.report import Report
 from training.artifact import write_artifact
-from training.card import write_card
 from training.data import SPLITS, load_split
 from training.engine import fit
 from training.evaluate import evaluate
 from training.prepare import prepare
-from training.publish import find_artifact, publish_all, publish_model, stage_models
 from training.recipe import list_recipes, load_recipe
-from training.space import publish_space, stage_space
 from training.zoo import train_all
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -143,6 +140,10 @@ def list_() -> None:
 @app.command("card")
 def card_(names: Annotated[list[str], typer.Argument(help="Names or folders.")]) -> None:
     """Write README.md and the confusion matrix of models again, from their figures."""
+    # Imported here, as in `publish`: training itself needs no huggingface_hub.
+    from training.card import write_card
+    from training.publish import find_artifact
+
     for name in names:
         folder = find_artifact(name)
         write_card(folder)
@@ -171,6 +172,9 @@ def publish_(
     ] = None,
 ) -> None:
     """Upload models, or the app as a Space, to the Hugging Face Hub."""
+    from training.publish import find_artifact, publish_all, publish_model, stage_models
+    from training.space import publish_space, stage_space
+
     if [name is not None, everything, space is not None].count(True) != 1:
         raise FerError("Say what to publish: a model's NAME, --all or --space ORG/NAME.")
     if space is None and repo_id is None:

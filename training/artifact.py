@@ -5,6 +5,7 @@ import hashlib
 import json
 import platform
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fer.artifacts import WEIGHTS, ModelConfig, load_network, replace_folder, save_weights
 from fer.preprocessing import Preprocessing
-from training.card import write_card
 from training.data import Split
 from training.engine import Fit
 from training.evaluate import evaluate
@@ -86,7 +86,13 @@ def write_artifact(
         "splits": evaluation.splits,
     }
     (partial / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    write_card(partial)
+    try:
+        from training.card import write_card
+    except ModuleNotFoundError as missing:
+        # On a bare training machine; `python -m training card` writes it elsewhere.
+        print(f"No model card: {missing.name} is not installed here.", file=sys.stderr)
+    else:
+        write_card(partial)
     replace_folder(partial, folder)
     return metrics
 

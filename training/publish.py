@@ -14,9 +14,9 @@ from pathlib import Path
 
 from huggingface_hub import CommitInfo, HfApi
 
-from fer.artifacts import FILES, MODELS, damaged_weights, load_network
+from fer.artifacts import FILES, HUB_ID, MODELS, damaged_weights, load_network
 from fer.errors import FerError, HubError, UnknownModel
-from fer.hub import hub_errors, is_hub_id
+from fer.hub import hub_errors
 from fer.report import Report, predicted_labels, read_predictions
 from training.card import write_card
 
@@ -205,7 +205,7 @@ def _finished_for(owner: str) -> list[Path]:
 
 def log_in(repo_id: str) -> HfApi:
     """Return the Hub's client, once it is sure that there is a token and that the Hub takes it."""
-    if not is_hub_id(repo_id):
+    if not HUB_ID.fullmatch(repo_id):
         raise HubError(f"{repo_id!r} is not the name of a Hub repository: it reads ORG/NAME.")
     api = HfApi(library_name="fer-studio")
     with hub_errors(repo_id):
