@@ -11,3 +11,7 @@ class UnreadableImage(FerError):
 
 class UnknownModel(FerError):
     """No model goes by that name, or the folder is not a complete model."""
+
+
+class UnreadableTable(FerError):
+    """A table that a user hands in is damaged, or lacks the columns that are needed."""
