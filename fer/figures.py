@@ -6,6 +6,7 @@ colour of text or background: the page's theme does.
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -90,7 +91,7 @@ def emotion_bars(table: pd.DataFrame, measure: str, colours: Mapping[str, str]) 
         )
     figure.update_layout(barmode="group", bargap=0.25)
     figure.update_yaxes(range=[0, 1], tickformat=".0%", fixedrange=True)
-    figure.update_xaxes(fixedrange=True, tickangle=-40)
+    figure.update_xaxes(fixedrange=True)
     return finish(figure, height=300)
 
 
@@ -111,7 +112,7 @@ def class_shares(counts: Sequence[int]) -> tuple[go.Figure, pd.DataFrame]:
         )
     )
     figure.update_yaxes(tickformat=".0%", fixedrange=True, rangemode="tozero")
-    figure.update_xaxes(fixedrange=True, tickangle=-40)
+    figure.update_xaxes(fixedrange=True)
     return finish(figure, height=300, showlegend=False), table
 
 
@@ -152,6 +153,7 @@ def reliability_diagram(table: pd.DataFrame, colour: str) -> go.Figure:
                 legendgroup=when,
                 line={"color": colour if when == "after" else GREY, "dash": dash, "width": 2},
                 marker={"symbol": symbol, "size": 7},
+                cliponaxis=False,
                 customdata=counts,
                 hovertemplate="sure %{x:.1%}, right %{y:.1%}<br>of %{customdata:,} images"
                 f"<extra>{name}</extra>",
@@ -175,7 +177,7 @@ def reliability_diagram(table: pd.DataFrame, colour: str) -> go.Figure:
             col=1,
         )
     figure.update_layout(barmode="overlay")
-    figure.update_xaxes(range=[0, 1], tickformat=".0%", fixedrange=True)
+    figure.update_xaxes(range=[0, 1], dtick=0.2, tickformat=".0%", fixedrange=True)
     figure.update_xaxes(title="confidence", row=2, col=1)
     figure.update_yaxes(fixedrange=True)
     figure.update_yaxes(title="right", range=[0, 1], tickformat=".0%", row=1, col=1)
@@ -218,7 +220,7 @@ def cost_against_accuracy(
                 },
                 mode="markers+text",
                 text=[line["model"]],
-                textposition="middle right",
+                textposition="top right",
                 marker={"size": 11, "color": colours[line["model"]]},
                 name=line["model"],
                 showlegend=False,
@@ -235,7 +237,10 @@ def cost_against_accuracy(
         annotation_text=f"people, {HUMAN_ACCURACY:.0%} ± {HUMAN_SPREAD:.0%}",
         annotation_position="bottom right",
     )
-    figure.update_xaxes(title=title, type="log", fixedrange=True)
+    low, high = np.log10([table[cost].min(), table[cost].max()])
+    room = max(high - low, 0.5)  # for the names, to the right of the points
+    limits = [low - 0.1 * room, high + 0.25 * room]
+    figure.update_xaxes(title=title, type="log", range=limits, fixedrange=True)
     figure.update_yaxes(title="test accuracy", tickformat=".0%", fixedrange=True)
     return finish(figure, height=420)
 
@@ -275,37 +280,33 @@ def duel_bar(parts: Mapping[str, int], colours: Mapping[str, str]) -> go.Figure:
 
     Args:
         parts: images by name of the part.
-        colours: of the parts; grey where there is none.
+        colours: of the parts; those without are grey, the last of them hatched.
     """
     total = max(sum(parts.values()), 1)
     figure = go.Figure()
-    for name, count in parts.items():
+    for number, (name, count) in enumerate(parts.items(), start=1):
         figure.add_trace(
             go.Bar(
                 x=[count],
                 y=[""],
                 orientation="h",
-                name=name,
+                name=f"{name}: {count:,}",
                 marker_color=colours.get(name, GREY),
-                opacity=1 if name in colours else 0.45,
-                text=[f"{count:,}"],
-                textposition="inside",
-                insidetextanchor="middle",
-                textangle=0,
+                marker_pattern_shape="/" if number == len(parts) else "",
                 hovertemplate=f"{name}: {count:,} images, {count / total:.1%}<extra></extra>",
             )
         )
     figure.update_layout(barmode="stack")
     figure.update_xaxes(visible=False, fixedrange=True, range=[0, total])
     figure.update_yaxes(visible=False, fixedrange=True)
-    return finish(figure, height=130, legend={"orientation": "h", "traceorder": "normal"})
+    return finish(figure, height=140, legend_traceorder="normal")
 
 
 def finish(figure: go.Figure, **layout: object) -> go.Figure:
     """Give a figure the layout that all share: little margin, the legend above, no dragging."""
     figure.update_layout(
         **{
-            "margin": {"l": 4, "r": 12, "t": 30, "b": 4},
+            "margin": {"l": 4, "r": 12, "t": 56, "b": 4},
             "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
             "dragmode": False,
         }

@@ -81,31 +81,28 @@ def _matrix(
             hoverinfo="skip",
         )
     )
-    # Plotly selects points, not cells: an unseen square lies on each. Numbers on a full colour
-    # are white, the others have the theme's colour.
-    strong = (values.abs() > 0.6 * max(abs(limits[0]), limits[1])).to_numpy()
-    for on_colour in (False, True):
-        chosen = [i for i, is_strong in enumerate(strong) if is_strong == on_colour]
-        lines = cells.iloc[chosen]
-        font = {"size": 12} | ({"color": "white"} if on_colour else {})
-        look = {"marker": {"opacity": 0}} | ({"textfont": {"color": "white"}} if on_colour else {})
-        figure.add_trace(
-            go.Scatter(
-                x=lines["predicted"].tolist(),
-                y=lines["true"].tolist(),
-                customdata=lines[["true", "predicted"]].to_numpy().tolist(),
-                mode="markers+text",
-                marker={"symbol": "square", "size": 34, "opacity": 0},
-                selected=look,
-                unselected=look,
-                text=[texts[i] for i in chosen],
-                textfont=font,
-                hovertext=[hover[i] for i in chosen],
-                hovertemplate="%{hovertext}<extra></extra>",
-                showlegend=False,
-            )
+    # Plotly selects points, not cells: an unseen square lies on each.
+    figure.add_trace(
+        go.Scatter(
+            x=cells["predicted"].tolist(),
+            y=cells["true"].tolist(),
+            customdata=cells[["true", "predicted"]].to_numpy().tolist(),
+            mode="markers",
+            marker={"symbol": "square", "size": 34, "opacity": 0},
+            selected={"marker": {"opacity": 0.3, "color": "white"}},
+            unselected={"marker": {"opacity": 0}},
+            hovertext=hover,
+            hovertemplate="%{hovertext}<extra></extra>",
+            showlegend=False,
         )
-    figure.update_xaxes(title="named", side="top", fixedrange=True, showgrid=False, tickangle=-40)
+    )
+    # Annotations, because a selection dims other texts. On a full colour they are white.
+    strong = values.abs() > 0.42 * max(abs(limits[0]), limits[1])
+    for line, text, white in zip(cells.to_dict("records"), texts, strong, strict=True):
+        font = {"size": 13} | ({"color": "white"} if white else {})
+        figure.add_annotation(
+            x=line["predicted"], y=line["true"], text=text, font=font, showarrow=False
+        )
+    figure.update_xaxes(title="named", side="top", fixedrange=True, showgrid=False)
     figure.update_yaxes(title="true", autorange="reversed", fixedrange=True, showgrid=False)
-    # Streamlit's selection needs a drag mode that selects; with "select" a click still does.
-    return finish(figure, height=400, margin={"l": 4, "r": 4, "t": 84, "b": 4})
+    return finish(figure, height=400, margin={"l": 4, "r": 4, "t": 70, "b": 0})

@@ -30,15 +30,10 @@ from pages.compare_views import (
 )
 from pages.routing import by_way_of_the_router
 
-VIEWS = {
-    "confusion": "Confusion",
-    "emotions": "Per emotion",
-    "calibration": "Calibration",
-    "cost": "Cost",
-    "learning": "Learning curves",
-    "duel": "Head to head",
-    "own": "Your own data",
-}
+VIEWS = (
+    "Confusion", "Per emotion", "Calibration", "Cost", "Learning curves", "Head to head",
+    "Your own data",
+)  # fmt: skip
 FILES = ("config.json", "metrics.json", "predictions.parquet", "history.csv")
 
 
@@ -65,11 +60,11 @@ def read_all() -> tuple[dict[str, Evidence], dict[str, str]]:
             stamp = tuple(path.stat().st_mtime_ns if path.exists() else None for path in paths)
             found[name] = read_evidence(name, folder, (str(folder), *stamp))
         except FerError as error:
-            reasons[name] = str(error)
+            reasons[name] = str(error).replace(f"{artifacts.MODELS}{os.sep}", "")
     if not os.environ.get("FER_MODELS"):
         for path in sorted(artifacts.MODELS.glob("*/")):
             if not (path / "config.json").exists() and path.suffix not in (".partial", ".old"):
-                reasons[path.name] = f"{path} has no config.json."
+                reasons[path.name] = f"{path.name} has no config.json."
     return found, reasons
 
 
@@ -166,7 +161,7 @@ def show_leaderboard(table: pd.DataFrame) -> None:
         shown,
         key="leaderboard",
         hide_index=True,
-        placeholder="not measured",
+        placeholder="–",
         column_order=[
             "model",
             "init",
@@ -296,26 +291,25 @@ if not chosen:
     st.stop()
 view = st.segmented_control(
     "View",
-    list(VIEWS),
-    default="confusion",
+    VIEWS,
+    default=VIEWS[0],
     required=True,
-    format_func=VIEWS.__getitem__,
     key="view",
     bind="query-params",
     label_visibility="collapsed",
 )
 evidence = [found[answers.name] for answers in chosen]
-if view == "confusion":
+if view == "Confusion":
     confusion(chosen)
-elif view == "emotions":
+elif view == "Per emotion":
     per_class(chosen, colours, [item.report for item in evidence])
-elif view == "calibration":
+elif view == "Calibration":
     calibration(chosen, colours)
-elif view == "cost":
+elif view == "Cost":
     cost(table, colours)
-elif view == "learning":
+elif view == "Learning curves":
     learning(evidence, colours)
-elif view == "duel":
+elif view == "Head to head":
     head_to_head(list(models.values()), [answers.name for answers in chosen], colours)
 else:
     own_data()

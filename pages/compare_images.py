@@ -60,18 +60,20 @@ def numbers(table: pd.DataFrame, name: str) -> None:
     )
 
 
-def show_images(models: Sequence[Answers], rows: Sequence[object], name: str, place: str) -> None:
+def show_images(models: Sequence[Answers], rows: Sequence[object], name: str) -> None:
     """Show images as a gallery, where the data is at hand, and as a table with probabilities.
 
-    The captions are the first model's answers.
+    The captions are the first model's answers. Rows that are paths are a visitor's own photos,
+    of which the page has no pictures.
     """
     if not rows:
         return
     table = listing(models, rows)
-    if not place:
+    own = isinstance(rows[0], str)
+    if not own:
         show_gallery(table, models[0].name, name)
     shown = table[["row", "true"]].copy()
-    columns: dict[str, Any] = {"row": "row in fer2013.csv" if not place else "photo"}
+    columns: dict[str, Any] = {"row": "photo" if own else "row in fer2013.csv"}
     for answers in models:
         shown[f"{answers.name}: named"] = table[f"{answers.name}: named"]
         shown[f"{answers.name}: confidence"] = table[f"{answers.name}: confidence"]

@@ -10,12 +10,7 @@ from fer.labelled import Labelled, match
 from pages.compare_images import numbers
 from pages.compare_views import calibration, confusion, head_to_head, per_class
 
-VIEWS = {
-    "confusion": "Confusion",
-    "emotions": "Per emotion",
-    "calibration": "Calibration",
-    "duel": "Head to head",
-}
+VIEWS = ("Confusion", "Per emotion", "Calibration", "Head to head")
 NAMED = 20  # left-out photos named on the page; the CSV has all
 
 
@@ -76,19 +71,18 @@ def own_data() -> None:
     numbers(table, "own-summary")
     view = st.segmented_control(
         "Figures",
-        list(VIEWS),
-        default="confusion",
+        VIEWS,
+        default=VIEWS[0],
         required=True,
-        format_func=VIEWS.__getitem__,
         key="own_view",
         bind="query-params",
     )
     colours = model_colours([answers.name for answers in found.models])
-    if view == "confusion":
+    if view == "Confusion":
         confusion(found.models, "own-")
-    elif view == "emotions":
+    elif view == "Per emotion":
         per_class(found.models, colours, place="own-")
-    elif view == "calibration":
+    elif view == "Calibration":
         calibration(found.models, colours, "own-")
     else:
         head_to_head(found.models, [], colours, "own-")

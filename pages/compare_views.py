@@ -37,22 +37,15 @@ from pages.compare_images import numbers, show, show_images
 
 def confusion(models: Sequence[Answers], place: str = "") -> None:
     """Show confusion matrices side by side, and the images of the cell that is clicked."""
-    kinds = {"counts": "Counts", "shares": "Share of the row"}
-    if len(models) == 2:
-        kinds["difference"] = "Difference"
+    kinds = ["Counts", "Share of the row", *(["Difference"] if len(models) == 2 else [])]
     kind = st.segmented_control(
-        "Cells show",
-        list(kinds),
-        default="shares",
-        required=True,
-        format_func=kinds.__getitem__,
-        key=f"{place}cells",
+        "Cells show", kinds, default=kinds[1], required=True, key=f"{place}cells",
         bind="query-params",
-    )
+    )  # fmt: skip
     cells = confusion_table(models)
-    shares = kind != "counts"
+    shares = kind != "Counts"
     by_model = {answers.name: cells[cells["model"] == answers.name] for answers in models}
-    if kind == "difference":
+    if kind == "Difference":
         first, second = by_model
         figure, table = confusion_difference(by_model[first], by_model[second], shares=True)
         st.markdown(
@@ -64,7 +57,7 @@ def confusion(models: Sequence[Answers], place: str = "") -> None:
              pick_cell(name, second, place))  # fmt: skip
     else:
         top = 1.0 if shares else float(cells["images"].max())
-        with st.grid(min_column_width=340):
+        with st.grid(min(len(models), 3), min_column_width=330):
             for model, lines in by_model.items():
                 with st.container():
                     st.markdown(f"**{model}**")
@@ -114,8 +107,8 @@ def show_cell(models: Sequence[Answers], place: str) -> None:
         f"{len(rows):,} images of **{true}** that {by} names **{predicted}** ({verb}), "
         "the most confident first"
     )
-    show_images([answers, *(other for other in models if other is not answers)], rows,
-                f"{place}cell-{true}-{predicted}-{by}", place)  # fmt: skip
+    others = [other for other in models if other is not answers]
+    show_images([answers, *others], rows, f"{place}cell-{true}-{predicted}-{by}")
 
 
 def per_class(
@@ -129,7 +122,7 @@ def per_class(
     counts = training_counts(reports)
     if counts is not None:
         say_imbalance(models, table, counts)
-    with st.grid(min_column_width=380):
+    with st.grid(2, min_column_width=330):
         if counts is not None:
             with st.container():
                 st.markdown("**Share of the training images**")
@@ -174,7 +167,7 @@ def say_imbalance(models: Sequence[Answers], table: pd.DataFrame, counts: Sequen
 def calibration(models: Sequence[Answers], colours: Mapping[str, str], place: str = "") -> None:
     """Show how often each model is right when it is as sure as it says."""
     table = calibration_table(models)
-    with st.grid(min_column_width=340):
+    with st.grid(min(len(models), 3), min_column_width=330):
         for answers in models:
             lines = table[table["model"] == answers.name]
             errors = {
@@ -231,7 +224,7 @@ def learning(evidence: Sequence[Evidence], colours: Mapping[str, str]) -> None:
         [history.assign(model=name) for name, history in histories.items()], ignore_index=True
     )
     table = table[["model", *(column for column in table if column != "model")]]
-    with st.grid(min_column_width=380):
+    with st.grid(2, min_column_width=330):
         for measure in ("accuracy", "loss"):
             with st.container():
                 st.markdown(f"**{measure.capitalize()}**")
@@ -243,7 +236,7 @@ def learning(evidence: Sequence[Evidence], colours: Mapping[str, str]) -> None:
         if item.report.get("chosen", "epoch")
     ]
     st.caption(
-        "Dotted: train, with augmentation and without averaging of the weights. Solid: validation. "
+        "Dotted: train, as measured while training, on augmented images. Solid: validation. "
         + (f"Kept: {', '.join(kept)}." if kept else "")
     )
 
@@ -295,10 +288,23 @@ def head_to_head(
     )
     st.caption("McNemar's exact test on the images that only one of the two gets right.")
     show_by_emotion(one, other, place)
-    for better, worse in ((one, other), (other, one)):
-        rows = only_right(better, worse, among)
-        with st.expander(f"{len(rows):,} images that only {better.name} gets right"):
-            show_images([worse, better], rows, f"{place}only-{better.name}", place)
+    only_one = {
+        f"only {first}": ([other, one], only_right(one, other, among)),
+        f"only {second}": ([one, other], only_right(other, one, among)),
+    }
+    which = st.segmented_control(
+        "Images that one of them gets right",
+        list(only_one),
+        default=f"only {first}",
+        required=True,
+        key=f"{place}only",
+    )
+    pair, rows = only_one[which]
+    st.markdown(
+        f"{len(rows):,} images that {which} gets right; those where {pair[0].name} is surest of "
+        "its wrong answer come first"
+    )
+    show_images(pair, rows, f"{place}{which.replace(' ', '-')}")
 
 
 def show_by_emotion(first: Answers, second: Answers, place: str) -> None:
