@@ -71,7 +71,7 @@ def _matrix(
         go.Heatmap(
             x=list(EMOTIONS),
             y=list(EMOTIONS),
-            z=values.to_numpy(dtype=float).reshape(size, size),
+            z=values.to_numpy(dtype=float).reshape(size, size).tolist(),
             zmin=limits[0],
             zmax=limits[1],
             colorscale=scale,
@@ -98,11 +98,16 @@ def _matrix(
     )
     # Annotations, because a selection dims other texts. On a full colour they are white.
     strong = values.abs() > 0.42 * max(abs(limits[0]), limits[1])
-    for line, text, white in zip(cells.to_dict("records"), texts, strong, strict=True):
-        font = {"size": 13} | ({"color": "white"} if white else {})
-        figure.add_annotation(
-            x=line["predicted"], y=line["true"], text=text, font=font, showarrow=False
-        )
+    figure.layout.annotations = [
+        {
+            "x": line["predicted"],
+            "y": line["true"],
+            "text": text,
+            "font": {"size": 13} | ({"color": "white"} if white else {}),
+            "showarrow": False,
+        }
+        for line, text, white in zip(cells.to_dict("records"), texts, strong, strict=True)
+    ]
     figure.update_xaxes(title="named", side="top", fixedrange=True, showgrid=False)
     figure.update_yaxes(title="true", autorange="reversed", fixedrange=True, showgrid=False)
     return finish(figure, height=400, margin={"l": 4, "r": 4, "t": 70, "b": 0})

@@ -4,7 +4,6 @@ They serve the test images and a visitor's own photos alike; `place` keeps their
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -327,11 +326,10 @@ def show_by_emotion(first: Answers, second: Answers, place: str) -> None:
             )
     table = pd.DataFrame(lines)
     percent = st.column_config.NumberColumn(format="percent")
-    config: dict[str, Any] = {f"recall {name}": percent for name in (first.name, second.name)}
     st.dataframe(
-        table,
+        table.assign(verdict=table["verdict"] + ", " + table["p"].map(p_text)).drop(columns="p"),
         hide_index=True,
-        column_config=config | {"p": st.column_config.NumberColumn(format="%.3f")},
+        column_config={f"recall {name}": percent for name in (first.name, second.name)},
         alt="The two models' recall of each emotion, and whether the difference could be chance",
     )
     numbers(table, f"{place}duel-emotions")

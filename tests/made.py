@@ -1,14 +1,16 @@
-"""Models' folders made for tests: the shipped CNN's, with answers of their own."""
+"""What tests are made of: answers to a few images, and models' folders."""
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fer.artifacts import MODELS
-from fer.comparison import interval
+from fer.comparison import Answers, interval
+from fer.emotions import EMOTIONS
 from fer.report import PROBABILITIES, predicted_labels
 
 
@@ -38,3 +40,15 @@ def make_model(folder: Path, seed: int, help_from_labels: float = 0.25) -> Path:
     metrics |= {"multiply_adds": 9_000_000 * (seed + 1), "weights_bytes": 2_000_000 * (seed + 1)}
     (folder / "metrics.json").write_text(json.dumps(metrics))
     return folder
+
+
+def answers(
+    name: str, labels: Sequence[str], guesses: Sequence[str], confidence: float = 0.7
+) -> Answers:
+    """Name images; each answer has this confidence, the other emotions share the rest."""
+    table = np.full((len(labels), 7), (1 - confidence) / 6)
+    table[range(len(labels)), [EMOTIONS.index(guess) for guess in guesses]] = confidence
+    frame = pd.DataFrame(table, columns=PROBABILITIES)
+    frame["row"] = range(len(labels))
+    frame["label"] = [EMOTIONS.index(label) for label in labels]
+    return Answers(name, frame)
