@@ -106,8 +106,11 @@ def read_history(folder: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path)
         return table.astype({"epoch": int, "train_loss": float, "validation_accuracy": float})
-    except (OSError, ValueError, KeyError) as error:  # pandas' own errors are ValueErrors
-        raise UnknownModel(f"{path} cannot be read: {error}.") from error
+    except OSError as error:
+        raise UnknownModel(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError) as error:  # pandas' own errors are ValueErrors
+        reason = str(error).splitlines()[0]
+        raise UnknownModel(f"{path} cannot be read: {reason}.") from error
 
 
 def predicted_labels(predictions: pd.DataFrame) -> pd.Series:

@@ -44,9 +44,14 @@ def read_evidence(name: str, _folder: object, stamp: tuple[object, ...]) -> Evid
 
 
 @st.cache_resource
-def timings() -> dict[str, float]:
-    """Return the milliseconds a face measured since the server started, by model."""
+def timings() -> dict[tuple[str, str], float]:
+    """Return the milliseconds a face measured since the server started, by `timing_key`."""
     return {}
+
+
+def timing_key(evidence: Evidence) -> tuple[str, str]:
+    """Return what a timing belongs to: a model with its weights as they are now."""
+    return evidence.name, str(evidence.report.get("weights_sha256"))
 
 
 def read_all() -> tuple[dict[str, Evidence], dict[str, str]]:
@@ -60,7 +65,7 @@ def read_all() -> tuple[dict[str, Evidence], dict[str, str]]:
             stamp = tuple(path.stat().st_mtime_ns if path.exists() else None for path in paths)
             found[name] = read_evidence(name, folder, (str(folder), *stamp))
         except FerError as error:
-            reasons[name] = str(error).replace(f"{artifacts.MODELS}{os.sep}", "")
+            reasons[name] = without_place(error)
     if not os.environ.get("FER_MODELS"):
         for path in sorted(artifacts.MODELS.glob("*/")):
             if not (path / "config.json").exists() and path.suffix not in (".partial", ".old"):
@@ -89,7 +94,7 @@ def leaderboard(found: dict[str, Evidence], models: dict[str, Answers]) -> pd.Da
                 "parameters": report.get("parameters"),
                 "multiply-adds": report.get("multiply_adds"),
                 "MB": None if size is None else size / 1e6,
-                "ms a face": timings().get(name),
+                "ms a face": timings().get(timing_key(evidence)),
                 "training minutes": None if seconds is None else seconds / 60,
             }
         )
@@ -219,17 +224,22 @@ def rows_of(names: list[str]) -> list[int]:
     return [row for row, name in enumerate(names) if name in chosen]
 
 
-def measure_times(names: list[str]) -> None:
+def measure_times(found: dict[str, Evidence]) -> None:
     """Time the models that have not been timed yet, on this machine."""
     progress = st.progress(0.0, "Loading weights …")
-    for done, name in enumerate(names):
-        progress.progress(done / len(names), f"Timing {name} …")
-        if name not in timings():
+    for done, (name, evidence) in enumerate(found.items()):
+        progress.progress(done / len(found), f"Timing {name} …")
+        if timing_key(evidence) not in timings():
             try:
-                timings()[name] = milliseconds_a_face(find_model(name))
+                timings()[timing_key(evidence)] = milliseconds_a_face(find_model(name))
             except FerError as error:
-                st.toast(f"{name}: {error}", icon=":material/timer_off:")
+                st.toast(without_place(error), icon=":material/timer_off:")
     progress.empty()
+
+
+def without_place(sentence: object) -> str:
+    """Return an error's sentence without where on the server the models lie."""
+    return str(sentence).replace(f"{artifacts.MODELS}{os.sep}", "")
 
 
 by_way_of_the_router()
@@ -237,6 +247,11 @@ st.title("Which model to trust, and for what")
 found, reasons = read_all()
 for name, reason in reasons.items():
     st.warning(f"**{name}** is left out. {reason}", icon=":material/broken_image:")
+for name, evidence in found.items():
+    for remark in evidence.remarks:
+        st.warning(
+            f"**{name}** is shown in part. {without_place(remark)}", icon=":material/broken_image:"
+        )
 if not found:
     st.info("There is no model to compare yet: `python -m training train cnn --data DIR`.")
     st.stop()
@@ -267,7 +282,7 @@ with board:
     show_leaderboard(table)
 with st.container(horizontal=True):
     if st.button("Time them on this machine", icon=":material/timer:", key="time"):
-        measure_times(ranked)
+        measure_times(found)
         st.rerun()
     numbers(table, "leaderboard")
 with st.expander("What others report (not selectable: there are no predictions to recompute)"):
@@ -298,17 +313,17 @@ view = st.segmented_control(
     bind="query-params",
     label_visibility="collapsed",
 )
-evidence = [found[answers.name] for answers in chosen]
+details = [found[answers.name] for answers in chosen]
 if view == "Confusion":
     confusion(chosen)
 elif view == "Per emotion":
-    per_class(chosen, colours, [item.report for item in evidence])
+    per_class(chosen, colours, [item.report for item in details])
 elif view == "Calibration":
     calibration(chosen, colours)
 elif view == "Cost":
     cost(table, colours)
 elif view == "Learning curves":
-    learning(evidence, colours)
+    learning(details, colours)
 elif view == "Head to head":
     head_to_head(list(models.values()), [answers.name for answers in chosen], colours)
 else:

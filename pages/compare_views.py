@@ -213,8 +213,6 @@ def learning(evidence: Sequence[Evidence], colours: Mapping[str, str]) -> None:
     """Show loss and accuracy by epoch, on train and validation."""
     histories = {}
     for item in evidence:
-        for remark in item.remarks:
-            st.warning(f"**{item.name}**: {remark}", icon=":material/broken_image:")
         if item.history is not None:
             histories[item.name] = item.history
     if not histories:
