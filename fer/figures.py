@@ -132,6 +132,7 @@ def reliability_diagram(table: pd.DataFrame, colour: str) -> go.Figure:
             mode="lines",
             name="as sure as right",
             line={"color": GREY, "width": 1, "dash": "dot"},
+            showlegend=False,
             hoverinfo="skip",
         ),
         row=1,
@@ -206,7 +207,9 @@ def cost_against_accuracy(
             hoverinfo="skip",
         )
     )
+    low, high = np.log10([table[cost].min(), table[cost].max()])
     for line in table.to_dict("records"):
+        on_the_left = np.log10(line[cost]) <= (low + high) / 2
         figure.add_trace(
             go.Scatter(
                 x=[line[cost]],
@@ -220,7 +223,7 @@ def cost_against_accuracy(
                 },
                 mode="markers+text",
                 text=[line["model"]],
-                textposition="top right",
+                textposition="top right" if on_the_left else "top left",
                 marker={"size": 11, "color": colours[line["model"]]},
                 name=line["model"],
                 showlegend=False,
@@ -237,9 +240,8 @@ def cost_against_accuracy(
         annotation_text=f"people, {HUMAN_ACCURACY:.0%} ± {HUMAN_SPREAD:.0%}",
         annotation_position="bottom right",
     )
-    low, high = np.log10([table[cost].min(), table[cost].max()])
-    room = max(high - low, 0.5)  # for the names, to the right of the points
-    limits = [low - 0.1 * room, high + 0.25 * room]
+    room = 0.15 * max(high - low, 0.5)
+    limits = [low - room, high + room]
     figure.update_xaxes(title=title, type="log", range=limits, fixedrange=True)
     figure.update_yaxes(title="test accuracy", tickformat=".0%", fixedrange=True)
     return finish(figure, height=420)

@@ -206,11 +206,30 @@ def show_leaderboard(table: pd.DataFrame) -> None:
     )
 
 
+def show_references() -> None:
+    """Show what others report; there is nothing behind these figures that could be selected."""
+    st.markdown("**For reference: what others report on FER-2013**")
+    st.dataframe(
+        pd.DataFrame(REFERENCES),
+        hide_index=True,
+        height=213,  # five rows and the header
+        column_order=["name", "accuracy", "split", "chosen_by", "init", "note", "source"],
+        column_config={
+            "name": st.column_config.TextColumn("reference", pinned=True),
+            "accuracy": st.column_config.NumberColumn(format="percent"),
+            "split": "measured on",
+            "chosen_by": st.column_config.TextColumn(
+                "epoch chosen by", help="An epoch chosen on the test images overstates itself"
+            ),
+        },
+        alt="Accuracies that the study, published work and people reach, with their sources",
+    )
+
+
 def pick_rows(names: list[str]) -> None:
     """Take over the models whose rows were selected in the table."""
     rows = st.session_state.leaderboard["selection"]["rows"]
-    if rows:
-        st.session_state.models = [names[row] for row in rows]
+    st.session_state.models = [names[row] for row in rows]
 
 
 def pick_models(names: list[str]) -> None:
@@ -285,20 +304,7 @@ with st.container(horizontal=True):
         measure_times(found)
         st.rerun()
     numbers(table, "leaderboard")
-with st.expander("What others report (not selectable: there are no predictions to recompute)"):
-    st.dataframe(
-        pd.DataFrame(REFERENCES),
-        hide_index=True,
-        column_config={
-            "name": st.column_config.TextColumn("reference", pinned=True),
-            "accuracy": st.column_config.NumberColumn(format="percent"),
-            "split": "measured on",
-            "chosen_by": st.column_config.TextColumn(
-                "epoch chosen by", help="An epoch chosen on the test images overstates itself"
-            ),
-        },
-        alt="Accuracies that the study, published work and people reach, with their sources",
-    )
+show_references()
 
 chosen = [models[name] for name in ranked if name in (chosen_names or [])]
 if not chosen:

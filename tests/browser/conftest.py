@@ -52,7 +52,7 @@ def served(folder: Path, log: Path, **environment: str) -> Iterator[str]:
         yield f"http://localhost:{port}"
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=60)
 
 
 def wait_until_healthy(url: str, server: subprocess.Popen, log: Path) -> None:
