@@ -20,7 +20,13 @@ page = st.navigation(
             icon=":material/add_a_photo:",
             default=True,
             help="Drop in photos: every face is boxed and named with one of seven emotions.",
-        )
+        ),
+        st.Page(
+            "pages/compare.py",
+            title="Compare",
+            icon=":material/leaderboard:",
+            help="The models side by side: which to trust, for what, and what it costs.",
+        ),
     ],
     position="top",
 )

@@ -15,3 +15,7 @@ class UnknownModel(FerError):
 
 class HubError(FerError):
     """The Hugging Face Hub does not give or take what it was asked to."""
+
+
+class UnreadableTable(FerError):
+    """A table that a user hands in is damaged, or lacks the columns that are needed."""

@@ -17,6 +17,7 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
+from fer.dataset import OFFICIAL_CLASSES
 from fer.emotions import EMOTIONS
 from fer.images import read_image
 from fer.preprocessing import FACE_SIZE
@@ -25,11 +26,6 @@ from training.data import FERPLUS, OFFICIAL_COUNTS, SPLITS, BadData, load_split
 USAGE = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
 FOLDERS = {"train": ("train", "training"), "validation": ("validation", "val", "publictest")} | {
     "test": ("test", "privatetest")
-}
-OFFICIAL_CLASSES = {
-    "train": (3995, 436, 4097, 7215, 4830, 3171, 4965),
-    "validation": (467, 56, 496, 895, 653, 415, 607),
-    "test": (491, 55, 528, 879, 594, 416, 626),
 }
 HELD_OUT = 0.1
 """Share of train that becomes validation where a source has none."""

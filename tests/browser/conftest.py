@@ -1,6 +1,7 @@
 """The running app and a real browser: Debian's own Chromium, driven by Playwright."""
 
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
@@ -26,20 +27,32 @@ CHROMIUM_FLAGS = [
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start the app as `make app` does and return its address."""
+    with served(ROOT, tmp_path_factory.mktemp("app") / "log") as address:
+        yield address
+
+
+@contextlib.contextmanager
+def served(folder: Path, log: Path, **environment: str) -> Iterator[str]:
+    """Serve the app in a folder on a free port; give its address."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("app") / "log"
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
     options = ["--server.port", str(port), "--server.headless", "true"]
     with log.open("w") as file:
-        server = subprocess.Popen([*command, *options], cwd=ROOT, stdout=file, stderr=file)
+        server = subprocess.Popen(
+            [*command, *options],
+            cwd=folder,
+            env=os.environ | environment,
+            stdout=file,
+            stderr=file,
+        )
     try:
         wait_until_healthy(f"http://localhost:{port}/_stcore/health", server, log)
         yield f"http://localhost:{port}"
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=60)
 
 
 def wait_until_healthy(url: str, server: subprocess.Popen, log: Path) -> None:

@@ -1,0 +1,336 @@
+"""The models side by side: which to trust, for what, whether that is chance, what it costs.
+
+Everything shown is read from the models' folders; weights are loaded only to time them.
+"""
+
+import os
+
+import pandas as pd
+import streamlit as st
+
+from fer import artifacts
+from fer.artifacts import find_model, list_models
+from fer.comparison import Answers, best_by_emotion, per_emotion, summarize
+from fer.duel import duel
+from fer.emotions import EMOTIONS
+from fer.errors import FerError
+from fer.evidence import Evidence
+from fer.figures import model_colours
+from fer.references import REFERENCES
+from fer.timing import milliseconds_a_face
+from pages.compare_images import numbers
+from pages.compare_own import own_data
+from pages.compare_views import (
+    calibration,
+    confusion,
+    cost,
+    head_to_head,
+    learning,
+    per_class,
+)
+from pages.routing import by_way_of_the_router
+
+VIEWS = (
+    "Confusion", "Per emotion", "Calibration", "Cost", "Learning curves", "Head to head",
+    "Your own data",
+)  # fmt: skip
+FILES = ("config.json", "metrics.json", "predictions.parquet", "history.csv")
+
+
+@st.cache_resource(max_entries=100, show_spinner=False)
+def read_evidence(name: str, _folder: object, stamp: tuple[object, ...]) -> Evidence:
+    """Read a model's folder once for all visitors, until one of its files changes."""
+    return Evidence.read(name, find_model(name))
+
+
+@st.cache_resource
+def timings() -> dict[tuple[str, str], float]:
+    """Return the milliseconds a face measured since the server started, by `timing_key`."""
+    return {}
+
+
+def timing_key(evidence: Evidence) -> tuple[str, str]:
+    """Return what a timing belongs to: a model with its weights as they are now."""
+    return evidence.name, str(evidence.report.get("weights_sha256"))
+
+
+def read_all() -> tuple[dict[str, Evidence], dict[str, str]]:
+    """Return the models that can be compared, and the reason for each that cannot."""
+    found: dict[str, Evidence] = {}
+    reasons: dict[str, str] = {}
+    for name in list_models():
+        try:
+            folder = find_model(name)
+            paths = [folder / file for file in FILES]
+            stamp = tuple(path.stat().st_mtime_ns if path.exists() else None for path in paths)
+            found[name] = read_evidence(name, folder, (str(folder), *stamp))
+        except FerError as error:
+            reasons[name] = without_place(error)
+    if not os.environ.get("FER_MODELS"):
+        for path in sorted(artifacts.MODELS.glob("*/")):
+            if not (path / "config.json").exists() and path.suffix not in (".partial", ".old"):
+                reasons[path.name] = f"{path.name} has no config.json."
+    return found, reasons
+
+
+def leaderboard(found: dict[str, Evidence], models: dict[str, Answers]) -> pd.DataFrame:
+    """Return a line a model with all that was measured; what was not is empty."""
+    lines = []
+    for name, evidence in found.items():
+        summary, report = summarize(models[name]), evidence.report
+        size, seconds = report.get("weights_bytes"), report.get("training", "seconds")
+        lines.append(
+            {
+                "model": name,
+                "init": report.get("init"),
+                "accuracy": summary.accuracy,
+                "low": summary.low,
+                "high": summary.high,
+                "macro F1": summary.macro_f1,
+                "worst recall": summary.worst_recall,
+                "worst class": summary.worst_emotion,
+                "calibration error": summary.calibration_error,
+                "not in train": report.get("splits", "test", "not_in_train", "accuracy"),
+                "parameters": report.get("parameters"),
+                "multiply-adds": report.get("multiply_adds"),
+                "MB": None if size is None else size / 1e6,
+                "ms a face": timings().get(timing_key(evidence)),
+                "training minutes": None if seconds is None else seconds / 60,
+            }
+        )
+    table = pd.DataFrame(lines).astype({"ms a face": float, "not in train": float, "MB": float})
+    return table.sort_values("accuracy", ascending=False, ignore_index=True)
+
+
+def show_answers(table: pd.DataFrame, models: dict[str, Answers]) -> None:
+    """Answer in four cards: which is best, which for an emotion, is that chance, what it costs."""
+    best = table.iloc[0]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader("The short answer", width="stretch")
+        emotion = st.selectbox(
+            "Emotion", EMOTIONS, index=1, key="emotion", bind="query-params", width=160
+        )
+    ranked = best_by_emotion(list(models.values()), emotion)
+    scores = per_emotion(ranked).query("emotion == @emotion").set_index("model")
+    top = scores.loc[ranked[0].name]
+    with st.grid(min_column_width=250):
+        with st.container(border=True, height="stretch"):
+            st.metric("Best overall", best["model"])
+            st.markdown(
+                f"{best['accuracy']:.1%} of test images right; 95% interval "
+                f"{best['low']:.1%} to {best['high']:.1%}"
+            )
+        with st.container(border=True, height="stretch"):
+            st.metric(f"Best for {emotion}", ranked[0].name)
+            st.markdown(
+                f"finds {top['right']} of {top['images']} ({top['recall']:.0%}; "
+                f"{top['recall_low']:.0%} to {top['recall_high']:.0%}), and is right in "
+                f"{top['precision']:.0%} of the {top['named']} it names so"
+            )
+        with st.container(border=True, height="stretch"):
+            if len(table) < 2:
+                st.metric("Is it chance?", "–")
+                st.markdown("There is one model: nothing to compare it with.")
+            else:
+                overall = duel(models[best["model"]], models[table.iloc[1]["model"]])
+                among = duel(ranked[0], ranked[1], emotion)
+                st.metric("Is it chance?", "could be" if overall.by_chance else "hardly")
+                st.markdown(f"{overall.sentence}\n\nAmong {emotion}: {among.sentence}")
+        with st.container(border=True, height="stretch"):
+            time = best["ms a face"]
+            st.metric("What it costs", "not timed" if pd.isna(time) else f"{time:.1f} ms a face")
+            parts = [
+                text
+                for value, text in (
+                    (best["parameters"], f"{best['parameters']:,.0f} weights"),
+                    (best["MB"], f"{best['MB']:.1f} MB"),
+                    (best["multiply-adds"], f"{best['multiply-adds'] / 1e6:,.0f} M multiply-adds"),
+                    (best["training minutes"], f"{best['training minutes']:,.0f} min of training"),
+                )
+                if not pd.isna(value)
+            ]
+            st.markdown(f"{best['model']}: {', '.join(parts) or 'not measured'}")
+
+
+def show_leaderboard(table: pd.DataFrame) -> None:
+    """Show the sortable table; selecting its rows chooses the models, and the other way round."""
+    names = table["model"].tolist()
+    percent = st.column_config.NumberColumn(format="percent")
+    whole = st.column_config.NumberColumn(format="localized")
+    shown = table.assign(
+        interval=[
+            f"{low:.1%} – {high:.1%}" for low, high in zip(table["low"], table["high"], strict=True)
+        ]
+    )
+    st.dataframe(
+        shown,
+        key="leaderboard",
+        hide_index=True,
+        placeholder="–",
+        column_order=[
+            "model",
+            "init",
+            "accuracy",
+            "interval",
+            "macro F1",
+            "worst recall",
+            "worst class",
+            "calibration error",
+            "not in train",
+            "parameters",
+            "multiply-adds",
+            "MB",
+            "ms a face",
+            "training minutes",
+        ],
+        column_config={
+            "model": st.column_config.TextColumn(pinned=True),
+            "accuracy": st.column_config.NumberColumn("test accuracy", format="percent"),
+            "interval": "95% interval",
+            "macro F1": st.column_config.NumberColumn(format="%.3f"),
+            "worst recall": percent,
+            "calibration error": st.column_config.NumberColumn(format="%.3f"),
+            "not in train": st.column_config.NumberColumn(
+                format="percent", help="Accuracy on the test images that do not stand in train too"
+            ),
+            "parameters": whole,
+            "multiply-adds": st.column_config.NumberColumn(format="compact"),
+            "MB": st.column_config.NumberColumn(format="%.1f", help="Size of the weights' files"),
+            "ms a face": st.column_config.NumberColumn(format="%.1f"),
+            "training minutes": st.column_config.NumberColumn(format="%.0f"),
+        },
+        on_select=lambda: pick_rows(names),
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": rows_of(names)}},
+        alt="The models with their accuracy, its interval, and what they cost",
+    )
+
+
+def show_references() -> None:
+    """Show what others report; there is nothing behind these figures that could be selected."""
+    st.markdown("**For reference: what others report on FER-2013**")
+    st.dataframe(
+        pd.DataFrame(REFERENCES),
+        hide_index=True,
+        height=213,  # five rows and the header
+        column_order=["name", "accuracy", "split", "chosen_by", "init", "note", "source"],
+        column_config={
+            "name": st.column_config.TextColumn("reference", pinned=True),
+            "accuracy": st.column_config.NumberColumn(format="percent"),
+            "split": "measured on",
+            "chosen_by": st.column_config.TextColumn(
+                "epoch chosen by", help="An epoch chosen on the test images overstates itself"
+            ),
+        },
+        alt="Accuracies that the study, published work and people reach, with their sources",
+    )
+
+
+def pick_rows(names: list[str]) -> None:
+    """Take over the models whose rows were selected in the table."""
+    rows = st.session_state.leaderboard["selection"]["rows"]
+    st.session_state.models = [names[row] for row in rows]
+
+
+def pick_models(names: list[str]) -> None:
+    """Select the rows of the models that were chosen below the table."""
+    st.session_state.leaderboard = {"selection": {"rows": rows_of(names)}}
+
+
+def rows_of(names: list[str]) -> list[int]:
+    """Return the places of the chosen models."""
+    chosen = st.session_state.get("models") or []
+    return [row for row, name in enumerate(names) if name in chosen]
+
+
+def measure_times(found: dict[str, Evidence]) -> None:
+    """Time the models that have not been timed yet, on this machine."""
+    progress = st.progress(0.0, "Loading weights …")
+    for done, (name, evidence) in enumerate(found.items()):
+        progress.progress(done / len(found), f"Timing {name} …")
+        if timing_key(evidence) not in timings():
+            try:
+                timings()[timing_key(evidence)] = milliseconds_a_face(find_model(name))
+            except FerError as error:
+                st.toast(without_place(error), icon=":material/timer_off:")
+    progress.empty()
+
+
+def without_place(sentence: object) -> str:
+    """Return an error's sentence without where on the server the models lie."""
+    return str(sentence).replace(f"{artifacts.MODELS}{os.sep}", "")
+
+
+by_way_of_the_router()
+st.title("Which model to trust, and for what")
+found, reasons = read_all()
+for name, reason in reasons.items():
+    st.warning(f"**{name}** is left out. {reason}", icon=":material/broken_image:")
+for name, evidence in found.items():
+    for remark in evidence.remarks:
+        st.warning(
+            f"**{name}** is shown in part. {without_place(remark)}", icon=":material/broken_image:"
+        )
+if not found:
+    st.info("There is no model to compare yet: `python -m training train cnn --data DIR`.")
+    st.stop()
+models = {
+    name: Answers(name, evidence.predictions, evidence.temperature)
+    for name, evidence in found.items()
+}
+colours = model_colours(list(models))
+table = leaderboard(found, models)
+ranked = table["model"].tolist()
+
+show_answers(table, models)
+
+st.subheader("Leaderboard")
+board = st.container()
+chosen_names = st.pills(
+    "Compare",
+    ranked,
+    selection_mode="multi",
+    default=ranked[:2],
+    key="models",
+    bind="query-params",
+    on_change=pick_models,
+    args=(ranked,),
+    help="The same as the rows selected in the table.",
+)
+with board:
+    show_leaderboard(table)
+with st.container(horizontal=True):
+    if st.button("Time them on this machine", icon=":material/timer:", key="time"):
+        measure_times(found)
+        st.rerun()
+    numbers(table, "leaderboard")
+show_references()
+
+chosen = [models[name] for name in ranked if name in (chosen_names or [])]
+if not chosen:
+    st.info("Choose a model above.", icon=":material/touch_app:")
+    st.stop()
+view = st.segmented_control(
+    "View",
+    VIEWS,
+    default=VIEWS[0],
+    required=True,
+    key="view",
+    bind="query-params",
+    label_visibility="collapsed",
+)
+details = [found[answers.name] for answers in chosen]
+if view == "Confusion":
+    confusion(chosen)
+elif view == "Per emotion":
+    per_class(chosen, colours, [item.report for item in details])
+elif view == "Calibration":
+    calibration(chosen, colours)
+elif view == "Cost":
+    cost(table, colours)
+elif view == "Learning curves":
+    learning(details, colours)
+elif view == "Head to head":
+    head_to_head(list(models.values()), [answers.name for answers in chosen], colours)
+else:
+    own_data()

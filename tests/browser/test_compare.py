@@ -1,0 +1,147 @@
+"""The comparison page in a real browser, on the shipped CNN and two made models."""
+
+import csv
+import io
+import re
+import shutil
+
+import pandas as pd
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from fer.report import read_predictions
+from tests.browser.conftest import served
+from tests.conftest import ROOT
+from tests.made import make_model
+
+pytestmark = pytest.mark.browser
+
+PATIENCE = 180_000  # milliseconds; the first visit to a server imports torch
+
+
+@pytest.fixture(scope="module")
+def compare(tmp_path_factory, cnn_folder):
+    """Serve a copy of the app with models and test images of its own; give the page's address."""
+    folder = tmp_path_factory.mktemp("compare")
+    for name in ("fer", "pages", ".streamlit"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "streamlit_app.py", folder)
+    shutil.copytree(cnn_folder, folder / "models" / "cnn")
+    make_model(folder / "models" / "flagship", 1)
+    make_model(folder / "models" / "resnet50", 2, 0.2)
+
+    face = io.BytesIO()
+    Image.linear_gradient("L").resize((48, 48)).save(face, "PNG")
+    rows = read_predictions(cnn_folder)["row"]
+    images = [{"bytes": face.getvalue(), "path": ""}] * len(rows)
+    (folder / "data").mkdir()
+    table = pd.DataFrame({"row": rows, "image": images})
+    table.to_parquet(folder / "data" / "test.parquet")
+    with served(folder, folder / "log", FER_DATA=str(folder / "data")) as address:
+        yield f"{address}/compare"
+
+
+@pytest.fixture
+def page(browser, compare):
+    """A page of a fresh profile, not yet at an address; an error in it fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1500})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    yield page
+    context.close()
+    assert not problems
+
+
+def open_page(page: Page, address: str) -> Page:
+    page.goto(address)
+    page.get_by_role("heading", name="Leaderboard").wait_for()
+    return page
+
+
+def click_cell(page: Page, chart: int, row: int, column: int) -> None:
+    """Click a cell of a confusion matrix, by its numbers from the upper left."""
+    squares = page.locator(".js-plotly-plot").nth(chart).locator(".scatterlayer .point")
+    expect(squares).to_have_count(49)
+    square = squares.nth(7 * row + column)
+    square.scroll_into_view_if_needed()
+    box = square.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+
+def test_two_matrices_a_click_and_a_reload(page, compare):
+    # The first address that this server is asked for: the app stands around the page all the same.
+    open_page(page, f"{compare}?models=cnn&models=flagship")
+    expect(page.get_by_role("link", name="Photos")).to_be_visible()
+    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    names = page.get_by_test_id("stMarkdown").filter(has_text=re.compile("^(cnn|flagship)$"))
+    expect(names).to_have_count(2)
+
+    click_cell(page, 1, 2, 4)  # the second is the CNN's, which is the less accurate
+    listed = page.get_by_text("images of fear that cnn names sad (wrong)")
+    expect(listed).to_be_visible()
+    gallery = page.get_by_role("img", name="fear / sad")
+    expect(gallery).to_have_count(24)
+    expect(page).to_have_url(re.compile("true=fear&named=sad&by=cnn"))
+
+    page.reload()
+    expect(listed).to_be_visible()
+    expect(gallery).to_have_count(24)
+    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+
+
+def test_rows_of_the_table_choose_the_models(page, compare):
+    open_page(page, compare)
+    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    table = page.get_by_test_id("stDataFrame").first
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    page.mouse.click(box["x"] + 18, box["y"] + 35 + 2 * 35 + 18)  # the third row's box
+    expect(page.locator(".js-plotly-plot")).to_have_count(3)
+    expect(page).to_have_url(re.compile("models=flagship&models=resnet50&models=cnn"))
+    page.get_by_role("button", name="resnet50", exact=True).click()
+    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    expect(page).to_have_url(re.compile("models=flagship&models=cnn"))
+
+
+def test_a_figure_downloads_as_a_large_picture_and_as_numbers(page, compare, tmp_path):
+    open_page(page, f"{compare}?models=cnn&view=Calibration")
+    chart = page.locator(".js-plotly-plot")
+    expect(chart.locator(".barlayer .point").first).to_be_visible()
+    with page.expect_download() as download:
+        chart.locator(".modebar-btn").click()
+    download.value.save_as(tmp_path / "figure.png")
+    assert download.value.suggested_filename == "calibration-cnn.png"
+    with Image.open(tmp_path / "figure.png") as picture:
+        assert picture.width >= 2 * chart.bounding_box()["width"]
+    with page.expect_download() as download:
+        page.get_by_test_id("stDownloadButton").last.click()
+    download.value.save_as(tmp_path / "figure.csv")
+    lines = list(csv.DictReader((tmp_path / "figure.csv").open()))
+    assert {line["when"] for line in lines} == {"before", "after"}
+    assert sum(int(line["images"]) for line in lines if line["when"] == "after") == 3589
+
+
+def test_views_are_addresses(page, compare):
+    open_page(page, compare)
+    page.get_by_text("Head to head", exact=True).click()
+    expect(page.get_by_text("They name the same emotion in")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"view=Head(\+|%20)to(\+|%20)head"))
+    page.reload()
+    expect(page.get_by_text("They name the same emotion in")).to_be_visible()
+
+
+def test_fits_a_phone(browser, compare):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    open_page(page, f"{compare}?models=cnn&models=flagship")
+    expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=PATIENCE)
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
+    click_cell(page, 0, 3, 3)
+    expect(page.get_by_text("names happy (right)")).to_be_visible(timeout=PATIENCE)
+    context.close()

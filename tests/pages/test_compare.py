@@ -1,0 +1,260 @@
+import io
+import json
+import shutil
+
+import pandas as pd
+import pytest
+import streamlit as st
+
+from fer.emotions import EMOTIONS
+from fer.report import PROBABILITIES, Report, read_predictions
+from pages.compare_images import data_folder
+from tests.made import make_model
+from tests.pages.conftest import open_app
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch, cnn_folder):
+    """The shipped CNN and two made models, in place of what ships."""
+    shutil.copytree(cnn_folder, tmp_path / "cnn")
+    make_model(tmp_path / "flagship", 1)
+    make_model(tmp_path / "resnet50", 2, 0.2)
+    monkeypatch.setattr("fer.artifacts.MODELS", tmp_path)
+    monkeypatch.delenv("FER_DATA", raising=False)
+    return tmp_path
+
+
+def open_page(**address):
+    """Open the comparison page at an address."""
+    app = open_app()
+    app.query_params.update(address)
+    app.switch_page("pages/compare.py").run()
+    assert not app.exception
+    return app
+
+
+def charts(app):
+    return {chart.key: json.loads(chart.proto.spec) for chart in app.get("plotly_chart")}
+
+
+def texts(app):
+    return "\n".join(element.value for element in (*app.markdown, *app.caption, *app.text))
+
+
+def test_the_short_answer_and_the_leaderboard(models):
+    app = open_page()
+    answer = {metric.label: metric.value for metric in app.metric}
+    assert answer == {
+        "Best overall": "flagship",
+        "Best for disgust": "flagship",
+        "Is it chance?": "hardly",
+        "What it costs": "not timed",
+    }
+    board = app.dataframe[0].value
+    assert board["model"].tolist() == ["flagship", "resnet50", "cnn"]
+    cnn = board.set_index("model").loc["cnn"]
+    report = Report.read(models / "cnn")
+    assert cnn["parameters"] == report.parameters
+    assert cnn["accuracy"] == pytest.approx(report.accuracy("test"))
+    references = app.dataframe[1].value
+    assert len(references) == 14
+    assert app.dataframe[1].proto.selection_mode == []  # not selectable
+
+
+def test_two_matrices_for_the_best_two_then_for_those_chosen(models):
+    app = open_page()
+    assert list(charts(app)) == ["confusion-flagship", "confusion-resnet50"]
+    app.get_by_key("models").set_value(["cnn"]).run()
+    assert list(charts(app)) == ["confusion-cnn"]
+    app.get_by_key("models").set_value([]).run()
+    assert not app.exception
+    assert "Choose a model" in app.info[0].value
+
+
+def test_an_address_opens_its_models_and_view(models):
+    app = open_page(models=["resnet50", "cnn"], view="Calibration")
+    assert list(charts(app)) == ["calibration-resnet50", "calibration-cnn"]
+    app = open_page(models=["no such"], view="no such")
+    assert list(charts(app)) == ["confusion-flagship", "confusion-resnet50"]
+
+
+@pytest.mark.parametrize(
+    ("view", "shown"),
+    [
+        ("Per emotion", {"training-share", "recall", "precision", "f1"}),
+        ("Cost", {"cost-multiply-adds"}),
+        ("Learning curves", {"learning-accuracy", "learning-loss"}),
+        ("Head to head", {"duel"}),
+    ],
+)
+def test_every_view_has_its_figures_and_their_numbers(view, shown, models):
+    app = open_page(view=view)
+    assert set(charts(app)) == shown
+    keys = {button.key for button in app.get("download_button")}
+    assert {f"csv-{name}" for name in shown} <= keys
+
+
+def test_a_cell_lists_its_images_the_surest_first(models):
+    app = open_page(models=["cnn", "flagship"])
+    app.selectbox(key="true").select("fear")
+    app.selectbox(key="named").select("sad")
+    app.selectbox(key="by").select("cnn").run()
+    assert not app.exception
+    table = app.dataframe[-1].value
+    predictions = read_predictions(models / "cnn").set_index("row")
+    guesses = predictions[PROBABILITIES].to_numpy().argmax(axis=1)
+    inside = (predictions["label"] == EMOTIONS.index("fear")) & (guesses == EMOTIONS.index("sad"))
+    assert set(table["row"]) == set(predictions.index[inside])
+    assert table["cnn: confidence"].is_monotonic_decreasing
+    assert set(table["cnn: named"]) == {"sad"}
+    assert "flagship: named" in table
+    assert f"{inside.sum()} images of **fear** that cnn names **sad** (wrong)" in texts(app)
+
+
+def test_the_images_themselves_are_shown_where_the_data_is(models, data, monkeypatch):
+    monkeypatch.setenv("FER_DATA", str(data))
+    app = open_page(models=["cnn"])
+    app.selectbox(key="true").select("disgust")
+    app.selectbox(key="named").select("angry").run()
+    (gallery,) = app.get("image")
+    rows = app.dataframe[-1].value
+    assert len(gallery.proto.imgs) == len(rows) > 0
+    assert gallery.proto.imgs[0].caption.startswith("disgust / angry")
+
+
+def test_a_folder_without_the_data_is_a_sentence(models):
+    app = open_page(models=["cnn"])
+    app.selectbox(key="true").select("disgust")
+    app.selectbox(key="named").select("angry").run()
+    app.text_input(key="data_folder").set_value(str(models)).run()
+    assert not app.exception
+    assert "There is no test.parquet" in app.warning[0].value
+
+
+def test_who_is_elsewhere_cannot_name_a_folder(monkeypatch):
+    monkeypatch.setattr("streamlit.get_option", lambda name: "0.0.0.0")
+    monkeypatch.setenv("FER_DATA", "/data")
+    assert str(data_folder()) == "/data"
+    monkeypatch.delenv("FER_DATA")
+    assert data_folder() is None
+
+
+def test_two_models_against_each_other(models):
+    app = open_page(models=["flagship", "cnn"], view="Head to head")
+    assert "flagship is right on" in texts(app)
+    assert "is hardly chance, p < 0.001" in texts(app)
+    app.selectbox(key="among").select("disgust").run()
+    assert "of 55 images than cnn" in texts(app)
+
+
+def test_damaged_and_incomplete_models_are_listed_with_the_reason(models):
+    (models / "cnn" / "predictions.parquet").write_bytes(b"PAR1")
+    (models / "resnet50" / "history.csv").unlink()
+    (models / "half").mkdir()
+    app = open_page(view="Learning curves")
+    warnings = [warning.value for warning in app.warning]
+    assert "**cnn** is left out. cnn/predictions.parquet cannot be read" in warnings[0]
+    assert warnings[1] == "**half** is left out. half has no config.json."
+    assert "**resnet50** is shown in part" in warnings[2]
+    assert "history.csv cannot be read" in warnings[2]
+    assert app.dataframe[0].value["model"].tolist() == ["flagship", "resnet50"]
+    assert set(charts(app)) == {"learning-accuracy", "learning-loss"}
+    assert str(models) not in "\n".join(warnings)
+
+
+def test_one_model_has_nothing_to_be_compared_with(models):
+    for name in ("flagship", "resnet50"):
+        shutil.rmtree(models / name)
+    app = open_page(view="Head to head")
+    assert "nothing to compare it with" in texts(app)
+    assert "It takes two models" in app.info[0].value
+
+
+def test_no_model_at_all(models):
+    for folder in models.iterdir():
+        shutil.rmtree(folder)
+    app = open_page()
+    assert "There is no model to compare yet" in app.info[0].value
+
+
+def test_a_figure_that_was_not_measured_is_left_empty(models):
+    path = models / "flagship" / "metrics.json"
+    metrics = json.loads(path.read_text())
+    for key in ("parameters", "multiply_adds", "weights_bytes", "training", "init"):
+        del metrics[key]
+    del metrics["splits"]["test"]["not_in_train"]
+    path.write_text(json.dumps(metrics))
+    app = open_page(models=["flagship", "cnn"], view="Per emotion")
+    line = app.dataframe[0].value.set_index("model").loc["flagship"]
+    assert pd.isna(line["parameters"])
+    assert pd.isna(line["not in train"])
+    assert "flagship: not measured" in texts(app)
+    assert "training-share" not in charts(app)  # what it was trained on is not known
+
+
+def test_showing_loads_no_weights_and_timing_does(models, monkeypatch, request):
+    request.addfinalizer(st.cache_resource.clear)  # the timings, which others must not see
+    loaded = []
+
+    def load(folder):
+        loaded.append(folder.name)
+        return 1.5
+
+    monkeypatch.setattr("fer.artifacts.load_network", lambda folder: pytest.fail("loaded"))
+    monkeypatch.setattr("fer.timing.milliseconds_a_face", load)
+    app = open_page(view="Cost")
+    assert not loaded
+    app.button(key="time").click().run()
+    assert not app.exception
+    assert set(loaded) == {"cnn", "flagship", "resnet50"}
+    assert set(app.dataframe[0].value["ms a face"]) == {1.5}
+    app.get_by_key("cost").set_value("ms a face").run()
+    assert list(charts(app)) == ["cost-ms-a-face"]
+
+
+def own_files(labels):
+    rows = [("a.jpg", "happy", 0), ("b.jpg", "sad", 0), ("c.jpg", "fear", 0), ("d.jpg", "sad", 0)]
+    lines = []
+    for model, shift in (("cnn", 0.0), ("flagship", 0.2)):
+        for path, emotion, face in rows:
+            line = {"path": path, "status": "ok", "face": face, "model": model}
+            line |= dict.fromkeys(PROBABILITIES, 0.05 - shift / 6)
+            lines.append(line | {f"p_{emotion}": 0.7 + shift})
+    scores = io.BytesIO()
+    pd.DataFrame(lines).to_csv(scores, index=False)
+    return scores.getvalue(), labels.encode()
+
+
+def test_your_own_data_gets_the_same_figures(models):
+    app = open_page(view="Your own data")
+    assert "fer score" in app.info[0].value
+    scores, labels = own_files("path,label\na.jpg,happy\nb.jpg,happy\nc.jpg,fear\ngone.jpg,sad\n")
+    app.file_uploader(key="own_scores").upload("scores.csv", scores)
+    app.file_uploader(key="own_labels").upload("labels.csv", labels).run()
+    assert not app.exception
+    assert "2 photos are left out" in app.warning[0].value
+    assert "1 × has a score but no label: d.jpg" in texts(app)
+    assert "1 × has a label but no row of cnn: gone.jpg" in texts(app)
+    own = charts(app)
+    assert list(own) == ["own-confusion-cnn", "own-confusion-flagship"]
+    assert own["own-confusion-cnn"]["data"][0]["z"][3] == [0, 0, 0, 0.5, 0.5, 0, 0]
+    app.selectbox(key="own-true").select("happy")
+    app.selectbox(key="own-named").select("sad").run()
+    assert app.dataframe[-1].value["row"].tolist() == ["b.jpg"]
+    for view, shown in (
+        ("Per emotion", {"own-recall", "own-precision", "own-f1"}),
+        ("Calibration", {"own-calibration-cnn", "own-calibration-flagship"}),
+        ("Head to head", {"own-duel"}),
+    ):
+        app.get_by_key("own_view").set_value(view).run()
+        assert not app.exception
+        assert set(charts(app)) == shown
+
+
+def test_a_wrong_upload_is_a_sentence(models):
+    app = open_page(view="Your own data")
+    scores, _ = own_files("")
+    app.file_uploader(key="own_scores").upload("scores.csv", scores)
+    app.file_uploader(key="own_labels").upload("labels.csv", b"photo,mood\n1,2\n").run()
+    assert not app.exception
+    assert "labels.csv has no column path, label" in app.error[0].value
