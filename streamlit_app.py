@@ -20,7 +20,13 @@ page = st.navigation(
             icon=":material/add_a_photo:",
             default=True,
             help="Drop in photos: every face is boxed and named with one of seven emotions.",
-        )
+        ),
+        st.Page(
+            "pages/batch.py",
+            title="Batch",
+            icon=":material/photo_library:",
+            help="A whole folder or a zip in, one table of all faces out.",
+        ),
     ],
     position="top",
 )

@@ -11,3 +11,19 @@ class UnreadableImage(FerError):
 
 class UnknownModel(FerError):
     """No model goes by that name, or the folder is not a complete model."""
+
+
+class NothingToScore(FerError):
+    """None of the files handed in is a photo."""
+
+
+class TooMuch(FerError):
+    """More than the server takes at once: files, bytes, or batches at a time."""
+
+
+class UnreadableArchive(FerError):
+    """The bytes are not a zip archive, or its index is damaged."""
+
+
+class FolderRefused(FerError):
+    """There is no such folder among those that may be read."""
