@@ -26,6 +26,9 @@ from fer.preprocessing import crop_faces
 CROP_SIDES = (24, 224)
 CROP_ASPECT = 1.25
 
+Place = tuple[Box, Box, float | None]
+"""A face's box, the square around it to classify, and the detector's confidence."""
+
 
 @dataclass(frozen=True)
 class Face:
@@ -124,25 +127,27 @@ class Recognizer:
         self, images: Sequence[Image.Image], detections: Sequence[Sequence[Detection]]
     ) -> list[list[Face]]:
         """Classify faces that were detected before; arguments and result go photo by photo."""
-        framing = self.config.preprocessing.framing
-        places: list[list[tuple[Box, Box, float | None]]] = []
-        for image, found in zip(images, detections, strict=True):
-            if not found and looks_like_a_face_crop(image):
-                whole = Box(0, 0, *image.size)
-                places.append([(whole, whole, None)])
-                continue
-            places.append(
-                [
-                    (box.clipped(*image.size), framing.square(box, *image.size), score)
-                    for box, score in found
-                ]
-            )
-        crops = [
-            crop_faces(image, [crop for _, crop, _ in faces])
-            for image, faces in zip(images, places, strict=True)
+        places = [
+            self.places(image, found) for image, found in zip(images, detections, strict=True)
         ]
+        crops = [self.crops(image, faces) for image, faces in zip(images, places, strict=True)]
         rows = iter(self.probabilities(torch.cat(crops)).tolist() if crops else [])
         return [[Face(*place, tuple(next(rows))) for place in faces] for faces in places]
+
+    def places(self, image: Image.Image, found: Sequence[Detection]) -> list[Place]:
+        """Return what to classify of a photo: its detected faces, or itself if it may be one."""
+        if not found and looks_like_a_face_crop(image):
+            whole = Box(0, 0, *image.size)
+            return [(whole, whole, None)]
+        framing = self.config.preprocessing.framing
+        return [
+            (box.clipped(*image.size), framing.square(box, *image.size), score)
+            for box, score in found
+        ]
+
+    def crops(self, image: Image.Image, places: Sequence[Place]) -> Tensor:
+        """Cut the faces of a photo out; uint8 `[len(places), 1, 48, 48]`."""
+        return crop_faces(image, [crop for _, crop, _ in places])
 
     @torch.inference_mode()
     def probabilities(self, faces: Tensor, batch_size: int = 256) -> Tensor:

@@ -1,24 +1,49 @@
-"""Files -> rows on this machine."""
+"""Entries -> rows on this machine: reading, detecting and classifying overlap on all cores.
 
+Threads, because Pillow and PyTorch let go of Python's lock while they compute. Each computes
+with a single thread of PyTorch's own, and faces are classified in batches of one fixed size:
+what is found in a photo then depends neither on the number of workers nor on its neighbours.
+"""
+
+import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from fer.errors import UnreadableImage
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from fer.errors import FerError, UnreadableImage
 from fer.images import read_image
-from fer.recognizer import Recognizer
+from fer.recognizer import Face, Place, Recognizer
+from fer.scoring.folder import Entry
 from fer.scoring.rows import error_row, photo_rows
+
+READERS = 8
+"""Files read at a time: enough to keep the processor busy from a network's storage."""
+
+BATCH = 16
+"""Faces classified together, exactly: the last batch is filled up."""
+
+PHOTOS = 64
+"""Photos that wait for a batch to fill at most; few have faces in some folders."""
+
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One file to score."""
+class Analysis:
+    """What was found in a photo before its faces are classified; the pixels are let go."""
 
-    path: str
-    """As it stands in the table: relative, POSIX slashes."""
-    read: Callable[[], bytes]
-    """Returns the file's bytes; an OSError becomes an error row."""
+    size: tuple[int, int]
+    places: list[Place]
+    crops: Tensor
+    """uint8 `[len(places), 1, 48, 48]`."""
 
 
 def score_entries(
@@ -28,20 +53,136 @@ def score_entries(
     *,
     workers: int | None = None,
     stop: threading.Event | None = None,
-) -> Iterator[list[dict[str, Any]]]:
+) -> Iterator[Rows]:
     """Yield the rows of each entry, in the order of the entries.
 
-    Stops early, after what is done, when `stop` is set.
+    Args:
+        entries: what to score; taken a little ahead of what is yielded.
+        recognizer: the model.
+        model: its name in the table.
+        workers: threads that compute; as many as there are cores when left out.
+        stop: once set, no further photo is begun, and the iteration ends after those that were.
     """
-    for entry in entries:
-        if stop and stop.is_set():
-            return
+    workers = workers or cores()
+    stop = stop or threading.Event()
+    with (
+        _torch_threads_restored(),
+        ThreadPoolExecutor(READERS, "fer-read") as readers,
+        ThreadPoolExecutor(workers, "fer-score", torch.set_num_threads, (1,)) as pool,
+    ):
+        analysed = _analysed(entries, recognizer, stop, readers, pool, READERS + 2 * workers)
+        classified: deque[tuple[list[tuple[Entry, Analysis | Exception]], Future[Tensor]]] = deque()
         try:
-            image = read_image(entry.read())
-        except OSError as error:
-            reason = UnreadableImage(f"The file cannot be opened: {error.strerror}.")
-            yield [error_row(entry.path, reason, model)]
-        except UnreadableImage as error:
-            yield [error_row(entry.path, error, model)]
-        else:
-            yield photo_rows(entry.path, image.size, recognizer.recognize([image])[0], model)
+            for group in _grouped(analysed):
+                crops = [found.crops for _, found in group if isinstance(found, Analysis)]
+                classified.append((group, pool.submit(classify, recognizer, crops)))
+                if len(classified) > 1:  # the next group's photos are analysed meanwhile
+                    yield from _rows(*classified.popleft(), model)
+            while classified:
+                yield from _rows(*classified.popleft(), model)
+        finally:
+            analysed.close()
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def analyse(recognizer: Recognizer, data: bytes) -> Analysis:
+    """Decode a photo, find its faces and cut them out.
+
+    Raises:
+        UnreadableImage: if it is not a photo.
+    """
+    image = read_image(data)
+    (found,) = recognizer.detector.detect([image])
+    places = recognizer.places(image, found)
+    return Analysis(image.size, places, recognizer.crops(image, places))
+
+
+def classify(recognizer: Recognizer, crops: list[Tensor]) -> Tensor:
+    """Classify faces in batches of exactly `BATCH`; float32 `[N, 7]`."""
+    faces = torch.cat([torch.empty(0, 1, 48, 48, dtype=torch.uint8), *crops])
+    filled = F.pad(faces, (0, 0, 0, 0, 0, 0, 0, -len(faces) % BATCH))
+    return recognizer.probabilities(filled, BATCH)[: len(faces)]
+
+
+def _analysed(
+    entries: Iterable[Entry],
+    recognizer: Recognizer,
+    stop: threading.Event,
+    readers: ThreadPoolExecutor,
+    pool: ThreadPoolExecutor,
+    ahead: int,
+) -> Generator[tuple[Entry, Analysis | Exception], None, None]:
+    """Yield what is found in each entry, in order, with `ahead` of them under way."""
+    source = iter(entries)
+    begun: deque[tuple[Entry, Future[Analysis | Exception]]] = deque()
+    try:
+        while True:
+            while len(begun) < ahead and not stop.is_set():
+                entry = next(source, None)
+                if entry is None:
+                    break
+                data = readers.submit(entry.read)
+                begun.append((entry, pool.submit(_analyse, recognizer, data)))
+            if not begun:
+                return
+            entry, future = begun.popleft()
+            if stop.is_set() and future.cancel():
+                return
+            yield entry, future.result()
+    finally:
+        for _, future in begun:
+            future.cancel()
+
+
+def _analyse(recognizer: Recognizer, reading: Future[bytes]) -> Analysis | Exception:
+    """Analyse a photo once it is read; what is wrong with it is its result."""
+    try:
+        return analyse(recognizer, reading.result())
+    except FerError as error:
+        return error
+    except OSError as error:
+        return UnreadableImage(f"The file cannot be opened: {error.strerror or error}.")
+    except MemoryError:
+        return UnreadableImage("There is not enough memory for this image.")
+
+
+def _grouped(
+    analysed: Iterable[tuple[Entry, Analysis | Exception]],
+) -> Iterator[list[tuple[Entry, Analysis | Exception]]]:
+    """Gather photos until they have a batch of faces."""
+    group: list[tuple[Entry, Analysis | Exception]] = []
+    faces = 0
+    for entry, found in analysed:
+        group.append((entry, found))
+        faces += len(found.places) if isinstance(found, Analysis) else 0
+        if faces >= BATCH or len(group) >= PHOTOS:
+            yield group
+            group, faces = [], 0
+    if group:
+        yield group
+
+
+def _rows(
+    group: list[tuple[Entry, Analysis | Exception]], classified: Future[Tensor], model: str
+) -> Iterator[Rows]:
+    probabilities = iter(classified.result().tolist())
+    for entry, found in group:
+        if isinstance(found, Exception):
+            yield [error_row(entry.path, found, model)]
+            continue
+        faces = [Face(*place, tuple(next(probabilities))) for place in found.places]
+        yield photo_rows(entry.path, found.size, faces, model)
+
+
+@contextmanager
+def _torch_threads_restored() -> Iterator[None]:
+    # The workers' setting is taken over by threads begun later, which are not all ours.
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
