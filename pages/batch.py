@@ -17,6 +17,7 @@ from fer.scoring.roots import find_folder, readable_root, server_folder
 from fer.scoring.select import ORDERS, ordered, select
 from fer.wording import duration, percent
 from pages.common import load_recognizer, pick_model
+from pages.routing import through_the_router
 
 WAYS = {
     "photos": ":material/photo_library: Photos",
@@ -187,7 +188,6 @@ def watch(job: Job) -> None:
         st.metric("Faces", f"{progress.faces:,}", width="content")
         st.metric("Unreadable files", f"{progress.errors:,}", width="content")
         st.metric("Other files skipped", f"{job.skipped:,}", width="content")
-    downloads(job, None, "what is done so far", "emotions-so-far")
     show_table(job.latest(LIVE_ROWS), "The newest rows, one a face, as they are scored")
 
 
@@ -266,6 +266,7 @@ def show_gallery(job: Job, rows: pd.DataFrame) -> None:
             )
 
 
+through_the_router()
 st.title("Score a whole folder")
 asked = st.query_params.get("batch") or st.session_state.get("batch")
 job = jobs().find(asked) if asked else None
@@ -324,6 +325,9 @@ with st.container(horizontal=True, vertical_alignment="center"):
             key="forget",
         )
 if job.running:
+    # Not in the fragment: what a press sends is found by a name that each run makes anew, and a
+    # fragment runs every second.
+    downloads(job, None, "what is done so far", "emotions-so-far")
     watch(job)
     st.stop()
 

@@ -2,15 +2,13 @@
 
 import errno
 import io
-import lzma
 import stat
 import zipfile
-import zlib
 from collections.abc import Callable
 
 from fer.errors import UnreadableArchive
 from fer.scoring.batch import SENT, Batch, Limits, is_photo
-from fer.scoring.local import Entry
+from fer.scoring.folder import Entry
 
 SIGNATURE = b"PK\x01\x02"
 """Every record of an archive's index starts with it."""
@@ -65,12 +63,12 @@ def _reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) -> 
         try:
             # No more is unpacked than the index states, whatever the data would give.
             return archive.read(info)
-        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError) as error:
-            raise OSError(errno.EIO, f"it is damaged in the archive ({error})") from error
         except NotImplementedError as error:
             raise OSError(errno.ENOTSUP, f"it is packed in a way unknown here ({error})") from error
-        except RuntimeError as error:  # the package's word for a missing password
-            raise OSError(errno.EPERM, "it is encrypted in the archive") from error
+        except Exception as error:
+            # Unpackers fail in as many ways as there are packings (BadZipFile, zlib.error,
+            # LZMAError, EOFError, struct.error …), and all mean the same here.
+            raise OSError(errno.EIO, f"it is damaged in the archive ({error})") from error
 
     return read
 

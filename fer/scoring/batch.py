@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from fer.errors import TooMuch
-from fer.images import EXTENSIONS
-from fer.scoring.local import Entry
+from fer.scoring import folder
+from fer.scoring.folder import Entry
 
 MEGABYTE = 1_000_000
 
@@ -69,9 +69,8 @@ def is_photo(path: str) -> bool:
     >>> is_photo("a/b.JPG"), is_photo("notes.txt"), is_photo("__MACOSX/._b.jpg")
     (True, False, False)
     """
-    place = PurePosixPath(path)
     # macOS puts a file of its own beside each photo it copies or packs: same ending, no photo.
-    return place.suffix[1:].lower() in EXTENSIONS and not place.name.startswith("._")
+    return folder.is_photo(path) and not PurePosixPath(path).name.startswith("._")
 
 
 def uploaded(name: str, files: Sequence[tuple[str, bytes]], limits: Limits = SENT) -> Batch:

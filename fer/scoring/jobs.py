@@ -23,7 +23,8 @@ from fer.errors import NothingToScore, TooMuch, UnreadableImage
 from fer.images import EXTENSIONS, read_image
 from fer.recognizer import Recognizer
 from fer.scoring.batch import Batch
-from fer.scoring.local import Entry, score_entries
+from fer.scoring.folder import Entry
+from fer.scoring.local import score_entries
 from fer.scoring.rows import COLUMNS
 
 CROPS_EACH = 200

@@ -4,12 +4,13 @@ import errno
 import ipaddress
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from fer.errors import FolderRefused
-from fer.scoring.batch import Batch, Limits, is_photo
-from fer.scoring.local import Entry
+from fer.scoring.batch import Batch, Limits
+from fer.scoring.folder import Entry, list_folder
 
 VARIABLE = "FER_BATCH_ROOT"
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via")
@@ -83,10 +84,9 @@ def find_folder(name: str, root: Path) -> Path:
 
 
 def server_folder(folder: Path, root: Path, limits: Limits) -> Batch:
-    """List a folder's photos, deep.
+    """List a folder's photos, deep; each is read from the disk when its turn comes.
 
-    A photo that is a link out of the root becomes an error row, and so does what cannot be read
-    when its turn comes.
+    A link out of the root becomes an error row, and so does what cannot be read by then.
 
     Args:
         folder: from `find_folder`.
@@ -96,38 +96,33 @@ def server_folder(folder: Path, root: Path, limits: Limits) -> Batch:
     Raises:
         TooMuch: if it holds more files.
     """
-    entries, count = [], 0
-    for place, folders, files in os.walk(folder):
-        folders.sort()
-        count += len(files)
-        limits.check_count(count)
-        for file in sorted(files):
-            path = Path(place, file)
-            if is_photo(file):
-                name = os.fsencode(path.relative_to(folder).as_posix())
-                text = name.decode("utf-8", "backslashreplace")  # Linux allows any bytes
-                entries.append(Entry(text, reader(path, root, limits)))
-    return Batch(folder.name or "folder", entries, count - len(entries))
+    entries = []
+    listing = list_folder(folder, within=root)
+    for entry in listing:
+        entries.append(Entry(entry.path, partial(_read, entry, folder, root, limits)))
+        limits.check_count(len(entries) + listing.skipped)
+    return Batch(folder.name or "folder", entries, listing.skipped)
 
 
-def reader(path: Path, root: Path, limits: Limits) -> Callable[[], bytes]:
-    """Return what reads one file, if it lies inside the root when it is read."""
-
-    def read() -> bytes:
-        real = Path(os.path.realpath(path, strict=True))
-        if not real.is_relative_to(root):
-            raise PermissionError(errno.EPERM, "it is a link out of the folder that may be read")
-        # Not followed: a link put there since it was resolved; not waited for: a pipe.
-        handle = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as file:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                raise OSError(errno.EINVAL, "it is not a regular file")
-            if status.st_size > limits.file_bytes:
-                raise OSError(errno.EFBIG, limits.file_too_large)
-            return file.read(limits.file_bytes)
-
-    return read
+def _read(entry: Entry, folder: Path, root: Path, limits: Limits) -> bytes:
+    """Read a listed file if it lies inside the root now, whatever was there when it was listed."""
+    path = folder / entry.path
+    if path.is_dir():
+        return entry.read()  # which says why it was not listed
+    if not os.path.lexists(path):
+        raise FileNotFoundError(errno.ENOENT, "it has gone, or its name is not UTF-8")
+    real = Path(os.path.realpath(path, strict=True))
+    if not real.is_relative_to(root):
+        raise PermissionError(errno.EPERM, "it is a link out of the folder that may be read")
+    # Not followed: a link put there since it was resolved; not waited for: a pipe.
+    handle = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        if status.st_size > limits.file_bytes:
+            raise OSError(errno.EFBIG, limits.file_too_large)
+        return file.read(limits.file_bytes)
 
 
 def _host(header: str) -> str:
