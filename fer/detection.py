@@ -52,6 +52,15 @@ class Detector:
         self.batch_size = 1 if self.device.type == "cpu" else 16
         self.stages = [net().eval().to(self.device) for net in (PNet, RNet, ONet)]
 
+    @property
+    def settings(self) -> dict[str, float]:
+        """What its results depend on."""
+        return {
+            "min_face": self.min_face,
+            "max_side": self.max_side,
+            "min_score": self.min_score,
+        }
+
     def detect(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
         """Find the faces of each photo, from left to right.
 

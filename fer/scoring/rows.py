@@ -37,7 +37,7 @@ def photo_rows(
         photo
         | {"status": "whole_image" if face.whole_image else "ok", "face": number}
         | {
-            edge: round(value, PIXEL_DIGITS)
+            edge: round(float(value), PIXEL_DIGITS)
             for edge, value in zip(("x1", "y1", "x2", "y2"), face.box, strict=True)
         }
         | {
