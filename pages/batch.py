@@ -1,8 +1,10 @@
 """A whole folder or a zip in, one table of all faces out, scored in the background."""
 
+from collections.abc import Callable
 from pathlib import PurePosixPath
 
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -12,7 +14,7 @@ from fer.figures_batch import emotion_counts
 from fer.images import EXTENSIONS
 from fer.scoring.archive import unzip
 from fer.scoring.batch import MEGABYTE, ON_DISK, SENT, Batch, uploaded
-from fer.scoring.jobs import Job, Jobs
+from fer.scoring.jobs import Job, Jobs, to_csv, to_pandas, to_parquet
 from fer.scoring.roots import find_folder, readable_root, server_folder
 from fer.scoring.select import ORDERS, ordered, select
 from fer.wording import duration, percent
@@ -117,35 +119,28 @@ def forget(job: Job) -> None:
     leave()
 
 
-def downloads(job: Job, rows: pd.DataFrame | None, label: str, name: str) -> None:
+def downloads(label: str, name: str, table: Callable[[], pa.Table]) -> None:
     """Show the two download buttons; what they send is made when they are pressed.
 
     Args:
-        job: whose rows.
-        rows: the ones to send; all that are there by then, when left out.
         label: what is sent, after "CSV: ".
         name: of the file, without its ending.
+        table: makes the rows to send.
     """
-
-    def table() -> pd.DataFrame:
-        return job.table() if rows is None else rows
-
     kinds = (
-        ("CSV", "csv", "text/csv", lambda: table().to_csv(index=False)),
-        ("Parquet", "parquet", "application/vnd.apache.parquet",
-         lambda: table().to_parquet(index=False)),
-    )  # fmt: skip
-    with st.container(horizontal=True):
-        for kind, ending, mime, make in kinds:
-            st.download_button(
-                f"{kind}: {label}",
-                make,
-                f"{name}.{ending}",
-                mime,
-                icon=":material/download:",
-                on_click="ignore",
-                key=f"download-{kind}",
-            )
+        ("CSV", "csv", "text/csv", lambda: to_csv(table())),
+        ("Parquet", "parquet", "application/vnd.apache.parquet", lambda: to_parquet(table())),
+    )
+    for kind, ending, mime, make in kinds:
+        st.download_button(
+            f"{kind}: {label}",
+            make,
+            f"{name}.{ending}",
+            mime,
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"download-{kind}",
+        )
 
 
 def show_table(rows: pd.DataFrame, alt: str) -> None:
@@ -176,19 +171,13 @@ def watch(job: Job) -> None:
     )
     share = progress.done / progress.total
     st.progress(share, f"{progress.done:,} of {progress.total:,} · {pace}")
-    with st.container(horizontal=True):
-        st.button(
-            "Stopping …" if job.cancelling else "Cancel",
-            icon=":material/stop_circle:",
-            on_click=job.cancel,
-            disabled=job.cancelling,
-            key="cancel",
-        )
-    with st.container(horizontal=True):
-        st.metric("Faces", f"{progress.faces:,}", width="content")
-        st.metric("Unreadable files", f"{progress.errors:,}", width="content")
-        st.metric("Other files skipped", f"{job.skipped:,}", width="content")
-    show_table(job.latest(LIVE_ROWS), "The newest rows, one a face, as they are scored")
+    with st.grid(min_column_width=140):
+        st.metric("Faces", f"{progress.faces:,}")
+        st.metric("Unreadable files", f"{progress.errors:,}")
+        st.metric("Other files skipped", f"{job.skipped:,}")
+    newest = job.table()
+    newest = newest.slice(max(0, len(newest) - LIVE_ROWS))
+    show_table(to_pandas(newest).iloc[::-1], "The newest rows, one a face, as they are scored")
 
 
 def show_summary(job: Job, table: pd.DataFrame) -> None:
@@ -231,9 +220,10 @@ def filters() -> tuple[list[str], list[str], tuple[float, float]]:
         list(STATUSES),
         format_func=lambda status: STATUSES[status],
         selection_mode="multi",
+        wrap=True,
         key="status",
     )
-    emotions = middle.pills("Emotion", EMOTIONS, selection_mode="multi", key="emotion")
+    emotions = middle.pills("Emotion", EMOTIONS, selection_mode="multi", wrap=True, key="emotion")
     low, high = right.slider("Confidence", 0, 100, (0, 100), format="%d%%", key="confidence")
     return list(statuses), list(emotions), (low / 100, high / 100)
 
@@ -299,6 +289,7 @@ if not job:
             default="photos",
             format_func=lambda way: WAYS[way],
             required=True,
+            wrap=True,
             key="way",
         )
         try:
@@ -315,8 +306,19 @@ if not job:
 st.session_state.batch = st.query_params["batch"] = job.id
 with st.container(horizontal=True, vertical_alignment="center"):
     st.text(job.name, width="stretch")
-    st.button("New batch", icon=":material/add:", on_click=leave, key="new")
-    if not job.running:
+    if job.running:
+        # Not in the fragment: what a press sends is found by a name that each run makes anew,
+        # and the fragment runs every second.
+        downloads("what is done so far", "emotions-so-far", job.table)
+        st.button(
+            "Stopping …" if job.cancelling else "Cancel",
+            icon=":material/stop_circle:",
+            on_click=job.cancel,
+            disabled=job.cancelling,
+            key="cancel",
+        )
+    else:
+        st.button("New batch", icon=":material/add:", on_click=leave, key="new")
         st.button(
             "Delete this result",
             icon=":material/delete:",
@@ -325,18 +327,17 @@ with st.container(horizontal=True, vertical_alignment="center"):
             key="forget",
         )
 if job.running:
-    # Not in the fragment: what a press sends is found by a name that each run makes anew, and a
-    # fragment runs every second.
-    downloads(job, None, "what is done so far", "emotions-so-far")
     watch(job)
     st.stop()
 
-table = job.table()
+packed = job.table()
+table = to_pandas(packed)
 show_summary(job, table)
 st.subheader("Faces and files")
 rows = select(table, *filters())
 label = f"all {len(rows):,} rows" if len(rows) == len(table) else f"the {len(rows):,} rows chosen"
-downloads(job, rows, label, "emotions")
+with st.container(horizontal=True):
+    downloads(label, "emotions", lambda: packed.take(rows.index.to_numpy()))
 gallery, rest = st.tabs(["Faces", "Table"])
 with gallery:
     show_gallery(job, rows)

@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from fer.boxes import Box
 from fer.emotions import EMOTIONS
@@ -23,23 +24,15 @@ from fer.errors import NothingToScore, TooMuch, UnreadableImage
 from fer.images import EXTENSIONS, read_image
 from fer.recognizer import Recognizer
 from fer.scoring.batch import Batch
+from fer.scoring.csv_output import HEADER, csv_lines
 from fer.scoring.folder import Entry
 from fer.scoring.local import score_entries
-from fer.scoring.rows import COLUMNS
+from fer.scoring.parquet_output import SCHEMA
 
 CROPS_EACH = 200
 """Faces of each emotion that the gallery keeps a picture of: some 5 MB for all seven."""
 CROP_SIDE = 112  # pixels
 CHUNK = 512  # rows kept as dictionaries before they are packed, to a tenth of their size
-
-SCHEMA = pa.schema(
-    [
-        (name, pa.string())
-        if name in ("path", "status", "emotion", "model", "error")
-        else (name, pa.int64() if name in ("face", "width", "height") else pa.float64())
-        for name in COLUMNS
-    ]
-)
 
 log = logging.getLogger(__name__)
 
@@ -139,28 +132,16 @@ class Job:
             seconds = (self._ended or time.monotonic()) - self._began
             return Progress(self._total, self._done, self._faces, self._errors, seconds)
 
-    def table(self) -> pd.DataFrame:
-        """Return the rows so far, with all columns; a copy."""
-        integers = {pa.int64(): pd.Int64Dtype()}
-        return self.arrow().to_pandas(types_mapper=integers.get)
-
-    def arrow(self) -> pa.Table:
+    def table(self) -> pa.Table:
         """Return the rows so far, with all columns."""
         with self._lock:
             parts = [*self._packed, pa.Table.from_pylist(self._rows, schema=SCHEMA)]
         return pa.concat_tables(parts)
 
-    def latest(self, count: int) -> pd.DataFrame:
-        """Return the newest rows, the newest first."""
-        table = self.arrow()
-        start = max(0, len(table) - count)
-        integers = {pa.int64(): pd.Int64Dtype()}
-        return table.slice(start).to_pandas(types_mapper=integers.get).iloc[::-1]
-
     @property
     def nbytes(self) -> int:
         """Bytes that the result takes, roughly."""
-        return self.arrow().nbytes + sum(map(len, list(self.crops.values())))
+        return self.table().nbytes + sum(map(len, list(self.crops.values())))
 
     def _run(self) -> None:
         try:
@@ -213,6 +194,23 @@ class Job:
             photo.resize((CROP_SIDE, CROP_SIDE), box=square).save(buffer, "JPEG", quality=80)
             crops[index] = buffer.getvalue()
         return crops
+
+
+def to_pandas(table: pa.Table) -> pd.DataFrame:
+    """Return a job's rows for pandas, where whole numbers stay whole beside empty cells."""
+    return table.to_pandas(types_mapper={pa.int32(): pd.Int32Dtype()}.get)
+
+
+def to_csv(table: pa.Table) -> bytes:
+    """Return a job's rows as `fer score` writes them."""
+    return HEADER + csv_lines(table.to_pylist())
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    """Return a job's rows as a Parquet file."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return buffer.getvalue()
 
 
 class Jobs:
