@@ -101,6 +101,7 @@ def server_folder(folder: Path, root: Path, limits: Limits) -> Batch:
     for entry in listing:
         entries.append(Entry(entry.path, partial(_read, entry, folder, root, limits)))
         limits.check_count(len(entries) + listing.skipped)
+    limits.check_count(len(entries) + listing.skipped)  # those after the last photo, too
     return Batch(folder.name or "folder", entries, listing.skipped)
 
 
