@@ -304,9 +304,10 @@ if not job:
     st.rerun()
 
 st.session_state.batch = st.query_params["batch"] = job.id
+running = job.running  # asked once: it may end at any moment
 with st.container(horizontal=True, vertical_alignment="center"):
     st.text(job.name, width="stretch")
-    if job.running:
+    if running:
         # Not in the fragment: what a press sends is found by a name that each run makes anew,
         # and the fragment runs every second.
         downloads("what is done so far", "emotions-so-far", job.table)
@@ -326,7 +327,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
             args=(job,),
             key="forget",
         )
-if job.running:
+if running:
     watch(job)
     st.stop()
 

@@ -11,6 +11,8 @@ def through_the_router() -> None:
     names, when its address is the first that anyone asks a fresh server for. `st.navigation`
     ends that for good, but only once someone has opened the first page.
     """
-    if PagesManager.uses_pages_directory:
+    # Once a session: a rerun loses what was clicked, and AppTest runs every page that way.
+    if PagesManager.uses_pages_directory and not st.session_state.get("routed"):
+        st.session_state.routed = True
         PagesManager.uses_pages_directory = False  # all that st.navigation would do about it
         st.rerun()
