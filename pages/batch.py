@@ -146,6 +146,7 @@ def downloads(label: str, name: str, table: Callable[[], pa.Table]) -> None:
 def show_table(rows: pd.DataFrame, alt: str) -> None:
     """Show rows, without what is the same in all or of use to programs only."""
     shown = rows.drop(columns=["x1", "y1", "x2", "y2", "detection", "width", "height", "model"])
+    shown["face"] += 1  # as on the photos page
     columns = {
         f"p_{emotion}": st.column_config.ProgressColumn(
             emotion, min_value=0, max_value=1, format="percent", color=colour
@@ -154,7 +155,7 @@ def show_table(rows: pd.DataFrame, alt: str) -> None:
     }
     columns["path"] = st.column_config.TextColumn("photo", pinned=True, width="medium")
     columns["confidence"] = st.column_config.NumberColumn(format="percent")
-    st.dataframe(shown, hide_index=True, column_config=columns, alt=alt)
+    st.dataframe(shown, hide_index=True, column_config=columns, placeholder="", alt=alt)
 
 
 @st.fragment(run_every=1.0)
@@ -336,7 +337,7 @@ table = to_pandas(packed)
 show_summary(job, table)
 st.subheader("Faces and files")
 rows = select(table, *filters())
-label = f"all {len(rows):,} rows" if len(rows) == len(table) else f"the {len(rows):,} rows chosen"
+label = f"{len(rows):,} rows" if len(rows) == len(table) else f"{len(rows):,} rows chosen"
 with st.container(horizontal=True):
     downloads(label, "emotions", lambda: packed.take(rows.index.to_numpy()))
 gallery, rest = st.tabs(["Faces", "Table"])

@@ -98,8 +98,8 @@ def test_a_zip_is_scored_and_every_file_accounted_for(mixed):
     assert len(app.get("plotly_chart")) == 1
     assert len(app.get("image")) == 2
     assert [button.label for button in app.get("download_button")] == [
-        "CSV: all 3 rows",
-        "Parquet: all 3 rows",
+        "CSV: 3 rows",
+        "Parquet: 3 rows",
     ]
 
 
@@ -138,7 +138,7 @@ def test_filters_narrow_table_gallery_and_downloads(scored):
     app.get_by_key("status").set_value(["error"]).run()
     assert app.dataframe[0].value["path"].tolist() == ["a/cut.jpg"]
     assert not app.get("image")
-    assert app.get("download_button")[0].label == "CSV: the 1 rows chosen"
+    assert app.get("download_button")[0].label == "CSV: 1 rows chosen"
     app.get_by_key("status").set_value([]).run()
     app.get_by_key("emotion").set_value(["sad"]).run()
     assert app.dataframe[0].value.empty
