@@ -43,7 +43,6 @@ def predict(
     Exit status 2 if a photo cannot be read; the others are done all the same.
     """
     # Imported here: the detector's code takes seconds to load, and `--help` does not need it.
-    from fer.images import read_image
     from fer.recognizer import Recognizer
 
     try:
@@ -56,7 +55,7 @@ def predict(
         readable = []
         for path in photos[start : start + BATCH]:
             try:
-                readable.append((path, read_image(path)))
+                readable.append((path, recognizer.read(path)))
             except FerError as error:
                 unreadable = True
                 _complain(f"{path}: {error}")

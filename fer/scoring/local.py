@@ -19,7 +19,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fer.errors import FerError, UnreadableImage
-from fer.images import read_image
 from fer.recognizer import Face, Place, Recognizer
 from fer.scoring.folder import Entry
 from fer.scoring.rows import error_row, photo_rows
@@ -95,10 +94,9 @@ def analyse(recognizer: Recognizer, data: bytes) -> Analysis:
     Raises:
         UnreadableImage: if it is not a photo.
     """
-    image = read_image(data)
-    (found,) = recognizer.detector.detect([image])
-    places = recognizer.places(image, found)
-    return Analysis(image.size, places, recognizer.crops(image, places))
+    photo = recognizer.read(data)
+    (found,) = recognizer.detector.detect([photo.image])
+    return Analysis(photo.size, *recognizer.cut_out(photo, found))
 
 
 def classify(recognizer: Recognizer, crops: list[Tensor]) -> Tensor:
