@@ -13,7 +13,7 @@ import threading
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,10 @@ from fer.artifacts import DEFAULT_MODEL, find_model, list_models
 from fer.errors import FerError
 from fer.report import Report
 from fer.wording import percent
+
+if TYPE_CHECKING:
+    from fer.recognizer import Recognizer
+    from fer.scoring.run import Engine
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Facial emotion recognition on photos."
@@ -43,7 +47,6 @@ def predict(
     Exit status 2 if a photo cannot be read; the others are done all the same.
     """
     # Imported here: the detector's code takes seconds to load, and `--help` does not need it.
-    from fer.images import read_image
     from fer.recognizer import Recognizer
 
     try:
@@ -56,7 +59,7 @@ def predict(
         readable = []
         for path in photos[start : start + BATCH]:
             try:
-                readable.append((path, read_image(path)))
+                readable.append((path, recognizer.read(path)))
             except FerError as error:
                 unreadable = True
                 _complain(f"{path}: {error}")
@@ -134,6 +137,7 @@ def score(
             output,
             recognizer,
             model,
+            engine=_ray(folder, recognizer, model, workers, address) if engine == "ray" else None,
             workers=workers,
             resume=resume,
             retry_errors=retry_errors,
@@ -148,6 +152,14 @@ def score(
     _complain(summary.sentence())
     if summary.stopped:
         raise typer.Exit(128 + received[0] if received else 1)
+
+
+def _ray(
+    folder: str, recognizer: "Recognizer", model: str, workers: int | None, address: str | None
+) -> "Engine":
+    from fer.scoring.ray_engine import RayEngine
+
+    return RayEngine(folder, recognizer, model, workers=workers, address=address)
 
 
 def _stop_on_signals(stop: threading.Event) -> list[int]:

@@ -29,6 +29,8 @@ class Entry:
     """As it stands in the table: relative to the folder, with POSIX slashes."""
     read: Callable[[], bytes]
     """Returns the file's bytes; an `OSError` becomes an error row."""
+    location: str | None = None
+    """Where another process finds the file, in the listing's file system."""
 
 
 class Listing:
@@ -76,6 +78,11 @@ def is_remote(folder: str | Path) -> bool:
     return isinstance(folder, str) and split_protocol(folder)[0] not in (None, "file", "local")
 
 
+def file_system(folder: str | Path) -> Any:
+    """Return fsspec's file system that a URL's files are read from; `None` for a local folder."""
+    return fsspec.core.url_to_fs(str(folder), **DONT_CACHE)[0] if is_remote(folder) else None
+
+
 def is_photo(name: str) -> bool:
     """Say whether a file's ending is one of a photo."""
     return PurePosixPath(name).suffix[1:].lower() in EXTENSIONS
@@ -114,7 +121,7 @@ def _walk_local(
         elif fence is not None and not _is_within(path, fence):
             yield Entry(shown, partial(_fail, errno.EACCES, "The link leads out of the folder"))
         else:
-            yield Entry(shown, partial(_read_local, path))
+            yield Entry(shown, partial(_read_local, path), os.path.abspath(path))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -170,7 +177,7 @@ def _walk_remote(listing: Listing, system: Any, folder: str, relative: str) -> I
         if name.endswith("/"):
             yield from _walk_remote(listing, system, path[:-1], relative + name)
         elif is_photo(name):
-            yield Entry(relative + name, partial(_read_remote, system, path))
+            yield Entry(relative + name, partial(_read_remote, system, path), path)
         else:
             listing.skipped += 1
 

@@ -8,7 +8,7 @@ what is found in a photo then depends neither on the number of workers nor on it
 import os
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +19,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fer.errors import FerError, UnreadableImage
-from fer.images import read_image
 from fer.recognizer import Face, Place, Recognizer
 from fer.scoring.folder import Entry
 from fer.scoring.rows import error_row, photo_rows
@@ -44,6 +43,10 @@ class Analysis:
     places: list[Place]
     crops: Tensor
     """uint8 `[len(places), 1, 48, 48]`."""
+
+
+Found = tuple[str, Analysis | Exception]
+"""A path, and what was found there."""
 
 
 def score_entries(
@@ -71,15 +74,16 @@ def score_entries(
         ThreadPoolExecutor(workers, "fer-score", torch.set_num_threads, (1,)) as pool,
     ):
         analysed = _analysed(entries, recognizer, stop, readers, pool, READERS + 2 * workers)
-        classified: deque[tuple[list[tuple[Entry, Analysis | Exception]], Future[Tensor]]] = deque()
+        classified: deque[tuple[list[Found], Future[Tensor]]] = deque()
         try:
             for group in _grouped(analysed):
                 crops = [found.crops for _, found in group if isinstance(found, Analysis)]
                 classified.append((group, pool.submit(classify, recognizer, crops)))
                 if len(classified) > 1:  # the next group's photos are analysed meanwhile
-                    yield from _rows(*classified.popleft(), model)
-            while classified:
-                yield from _rows(*classified.popleft(), model)
+                    earlier, shares = classified.popleft()
+                    yield from to_rows(earlier, shares.result(), model)
+            for earlier, shares in classified:
+                yield from to_rows(earlier, shares.result(), model)
         finally:
             analysed.close()
 
@@ -89,16 +93,18 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def analyse(recognizer: Recognizer, data: bytes) -> Analysis:
-    """Decode a photo, find its faces and cut them out.
-
-    Raises:
-        UnreadableImage: if it is not a photo.
-    """
-    image = read_image(data)
-    (found,) = recognizer.detector.detect([image])
-    places = recognizer.places(image, found)
-    return Analysis(image.size, places, recognizer.crops(image, places))
+def examine(recognizer: Recognizer, read: Callable[[], bytes]) -> Analysis | Exception:
+    """Read and decode a photo, find its faces and cut them out; or return what is wrong with it."""
+    try:
+        photo = recognizer.read(read())
+        (found,) = recognizer.detector.detect([photo.image])
+        return Analysis(photo.size, *recognizer.cut_out(photo, found))
+    except FerError as error:
+        return error
+    except OSError as error:
+        return UnreadableImage(f"The file cannot be opened: {error.strerror or error}.")
+    except MemoryError:
+        return UnreadableImage("There is not enough memory for this image.")
 
 
 def classify(recognizer: Recognizer, crops: list[Tensor]) -> Tensor:
@@ -108,6 +114,19 @@ def classify(recognizer: Recognizer, crops: list[Tensor]) -> Tensor:
     return recognizer.probabilities(filled, BATCH)[: len(faces)]
 
 
+def to_rows(
+    group: Sequence[tuple[str, Analysis | Exception]], probabilities: Tensor, model: str
+) -> Iterator[Rows]:
+    """Yield the rows of each photo, given its path, and `[N, 7]` of all faces in their order."""
+    shares = iter(probabilities.tolist())
+    for path, found in group:
+        if isinstance(found, Exception):
+            yield [error_row(path, found, model)]
+            continue
+        faces = [Face(*place, tuple(next(shares))) for place in found.places]
+        yield photo_rows(path, found.size, faces, model)
+
+
 def _analysed(
     entries: Iterable[Entry],
     recognizer: Recognizer,
@@ -115,7 +134,7 @@ def _analysed(
     readers: ThreadPoolExecutor,
     pool: ThreadPoolExecutor,
     ahead: int,
-) -> Generator[tuple[Entry, Analysis | Exception], None, None]:
+) -> Generator[Found, None, None]:
     """Yield what is found in each entry, in order, with `ahead` of them under way."""
     source = iter(entries)
     begun: deque[tuple[Entry, Future[Analysis | Exception]]] = deque()
@@ -126,56 +145,32 @@ def _analysed(
                 if entry is None:
                     break
                 data = readers.submit(entry.read)
-                begun.append((entry, pool.submit(_analyse, recognizer, data)))
+                begun.append((entry, pool.submit(examine, recognizer, data.result)))
             if not begun:
                 return
             entry, future = begun.popleft()
             if stop.is_set() and future.cancel():
                 return
-            yield entry, future.result()
+            yield entry.path, future.result()
     finally:
         for _, future in begun:
             future.cancel()
 
 
-def _analyse(recognizer: Recognizer, reading: Future[bytes]) -> Analysis | Exception:
-    """Analyse a photo once it is read; what is wrong with it is its result."""
-    try:
-        return analyse(recognizer, reading.result())
-    except FerError as error:
-        return error
-    except OSError as error:
-        return UnreadableImage(f"The file cannot be opened: {error.strerror or error}.")
-    except MemoryError:
-        return UnreadableImage("There is not enough memory for this image.")
-
-
 def _grouped(
-    analysed: Iterable[tuple[Entry, Analysis | Exception]],
-) -> Iterator[list[tuple[Entry, Analysis | Exception]]]:
+    analysed: Iterable[Found],
+) -> Iterator[list[Found]]:
     """Gather photos until they have a batch of faces."""
-    group: list[tuple[Entry, Analysis | Exception]] = []
+    group: list[Found] = []
     faces = 0
-    for entry, found in analysed:
-        group.append((entry, found))
+    for path, found in analysed:
+        group.append((path, found))
         faces += len(found.places) if isinstance(found, Analysis) else 0
         if faces >= BATCH or len(group) >= PHOTOS:
             yield group
             group, faces = [], 0
     if group:
         yield group
-
-
-def _rows(
-    group: list[tuple[Entry, Analysis | Exception]], classified: Future[Tensor], model: str
-) -> Iterator[Rows]:
-    probabilities = iter(classified.result().tolist())
-    for entry, found in group:
-        if isinstance(found, Exception):
-            yield [error_row(entry.path, found, model)]
-            continue
-        faces = [Face(*place, tuple(next(probabilities))) for place in found.places]
-        yield photo_rows(entry.path, found.size, faces, model)
 
 
 @contextmanager
