@@ -193,7 +193,7 @@ def show_summary(job: Job, table: pd.DataFrame) -> None:
         )
     left, right = st.columns([2, 3], gap="large")
     statuses = table.drop_duplicates("path")["status"].value_counts()
-    with left, st.grid(columns=2):
+    with left, st.grid(min_column_width=130):
         st.metric("Photos", f"{progress.done:,}")
         st.metric("Faces", f"{progress.faces:,}")
         st.metric("Photos without a face", f"{statuses.get('no_face', 0):,}")
