@@ -7,6 +7,7 @@ import stat
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from fer.errors import FolderRefused
 from fer.scoring.batch import Batch, Limits
@@ -33,14 +34,15 @@ def readable_root(
     if root := environ.get(VARIABLE):
         path = Path(root).expanduser().resolve()
         return path if path.is_dir() else None
-    host = _host(headers.get("Host", ""))
+    # A proxy may hide behind `Host: localhost`, but not what the browser has in its address bar.
+    asked = (f"//{headers.get('Host', '')}", headers.get("Origin", ""))
     behind_proxy = any(name in headers for name in FORWARDED)
-    if is_loopback(address or "") and is_loopback(host) and not behind_proxy:
+    if is_loopback(address) and all(map(is_loopback, map(_host, asked))) and not behind_proxy:
         return Path("/").resolve()
     return None
 
 
-def is_loopback(host: str) -> bool:
+def is_loopback(host: str | None) -> bool:
     """Say whether a host is this machine, reached from itself.
 
     >>> is_loopback("localhost"), is_loopback("127.0.0.1"), is_loopback("::1")
@@ -48,10 +50,10 @@ def is_loopback(host: str) -> bool:
     >>> is_loopback("0.0.0.0"), is_loopback("example.com"), is_loopback("")
     (False, False, False)
     """
-    if host.lower() == "localhost":
+    if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host or "").is_loopback
     except ValueError:
         return False
 
@@ -126,12 +128,15 @@ def _read(entry: Entry, folder: Path, root: Path, limits: Limits) -> bytes:
         return file.read(limits.file_bytes)
 
 
-def _host(header: str) -> str:
-    """Take the port off a Host header.
+def _host(url: str) -> str | None:
+    """Return the host of a URL, in lower case.
 
-    >>> _host("localhost:8501"), _host("[::1]:8501"), _host("example.com")
+    >>> _host("//localhost:8501"), _host("http://[::1]:8501"), _host("https://Example.com")
     ('localhost', '::1', 'example.com')
+    >>> _host("null"), _host("//[broken")
+    (None, None)
     """
-    if header.startswith("["):
-        return header[1:].partition("]")[0]
-    return header.partition(":")[0]
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None

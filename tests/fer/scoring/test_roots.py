@@ -6,7 +6,7 @@ from fer.errors import FolderRefused, TooMuch
 from fer.scoring.batch import Limits
 from fer.scoring.roots import find_folder, readable_root, server_folder
 
-LOCAL = {"Host": "localhost:8501"}
+LOCAL = {"Host": "localhost:8501", "Origin": "http://localhost:8501"}
 
 
 @pytest.fixture
@@ -30,7 +30,8 @@ def test_the_variable_names_the_root_whoever_asks(root):
 @pytest.mark.parametrize("address", ["localhost", "127.0.0.1", "::1"])
 def test_on_localhost_the_owner_names_any_folder(address):
     assert readable_root(address, LOCAL, {}) is not None
-    assert readable_root(address, {"Host": "[::1]:8501"}, {}) is not None
+    headers = {"Host": "[::1]:8501", "Origin": "http://127.0.0.1:8501"}
+    assert readable_root(address, headers, {}) is not None
 
 
 @pytest.mark.parametrize(
@@ -41,8 +42,11 @@ def test_on_localhost_the_owner_names_any_folder(address):
         ("0.0.0.0", LOCAL),
         ("192.168.1.5", LOCAL),
         ("localhost", {}),
-        ("localhost", {"Host": "faces.example.com"}),
-        ("localhost", {"Host": "localhost.example.com"}),
+        ("localhost", LOCAL | {"Host": "faces.example.com"}),
+        ("localhost", LOCAL | {"Host": "localhost.example.com"}),
+        ("localhost", LOCAL | {"Origin": "https://faces.example.com"}),
+        ("localhost", LOCAL | {"Origin": "null"}),
+        ("localhost", {"Host": "localhost:8501"}),
         ("localhost", LOCAL | {"X-Forwarded-For": "203.0.113.7"}),
         ("localhost", LOCAL | {"Forwarded": "for=203.0.113.7"}),
         ("localhost", LOCAL | {"X-Real-Ip": "203.0.113.7"}),
