@@ -257,18 +257,8 @@ def show_gallery(job: Job, rows: pd.DataFrame) -> None:
             )
 
 
-through_the_router()
-st.title("Score a whole folder")
-asked = st.query_params.get("batch") or st.session_state.get("batch")
-job = jobs().find(asked) if asked else None
-if asked and not job:
-    st.warning(
-        "The result under this address is no longer kept: score the photos again.",
-        icon=":material/history:",
-    )
-    leave()
-
-if not job:
+def show_ways_in() -> Job | None:
+    """Show the ways in, and return the job that came of one."""
     left, right = st.columns([3, 2], gap="medium")
     with right:
         model = pick_model()
@@ -295,55 +285,77 @@ if not job:
         )
         try:
             if batch := take_in(way):
-                job = jobs().start(batch, load_recognizer(model), model)
+                return jobs().start(batch, load_recognizer(model), model)
         except FerError as error:
             st.error(str(error), icon=":material/error:")
-    if not job:
-        st.stop()
+    return None
+
+
+def show_result(job: Job) -> None:
+    """Show what came of a job that has ended."""
+    packed = job.table()
+    table = to_pandas(packed)
+    show_summary(job, table)
+    st.subheader("Faces and files")
+    rows = select(table, *filters())
+    label = f"{len(rows):,} rows" if len(rows) == len(table) else f"{len(rows):,} rows chosen"
+    with st.container(horizontal=True):
+        downloads(label, "emotions", lambda: packed.take(rows.index.to_numpy()))
+    gallery, rest = st.tabs(["Faces", "Table"])
+    with gallery:
+        show_gallery(job, rows)
+    with rest:
+        if len(rows) > TABLE_ROWS:
+            st.caption(f"The first {TABLE_ROWS:,} of {len(rows):,} rows; the downloads have all.")
+        show_table(rows.head(TABLE_ROWS), "One row a face, and one for every other file")
+
+
+def show_job(job: Job) -> None:
+    """Show a job, at work or ended, under its name and what can be done with it."""
+    running = job.running  # asked once: it may end at any moment
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text(job.name, width="stretch")
+        if running:
+            # Not in the fragment: what a press sends is found by a name that each run makes anew,
+            # and the fragment runs every second.
+            downloads("what is done so far", "emotions-so-far", job.table)
+            st.button(
+                "Stopping …" if job.cancelling else "Cancel",
+                icon=":material/stop_circle:",
+                on_click=job.cancel,
+                disabled=job.cancelling,
+                key="cancel",
+            )
+        else:
+            st.button("New batch", icon=":material/add:", on_click=leave, key="new")
+            st.button(
+                "Delete this result",
+                icon=":material/delete:",
+                on_click=forget,
+                args=(job,),
+                key="forget",
+            )
+    if running:
+        watch(job)
+    else:
+        show_result(job)
+
+
+through_the_router()
+st.title("Score a whole folder")
+asked = st.query_params.get("batch") or st.session_state.get("batch")
+job = jobs().find(asked) if asked else None
+if asked and not job:
+    st.warning(
+        "The result under this address is no longer kept: score the photos again.",
+        icon=":material/history:",
+    )
+    leave()
+
+if not job and (job := show_ways_in()):
     let_go()
     st.session_state.batch = st.query_params["batch"] = job.id
     st.rerun()
-
-st.session_state.batch = st.query_params["batch"] = job.id
-running = job.running  # asked once: it may end at any moment
-with st.container(horizontal=True, vertical_alignment="center"):
-    st.text(job.name, width="stretch")
-    if running:
-        # Not in the fragment: what a press sends is found by a name that each run makes anew,
-        # and the fragment runs every second.
-        downloads("what is done so far", "emotions-so-far", job.table)
-        st.button(
-            "Stopping …" if job.cancelling else "Cancel",
-            icon=":material/stop_circle:",
-            on_click=job.cancel,
-            disabled=job.cancelling,
-            key="cancel",
-        )
-    else:
-        st.button("New batch", icon=":material/add:", on_click=leave, key="new")
-        st.button(
-            "Delete this result",
-            icon=":material/delete:",
-            on_click=forget,
-            args=(job,),
-            key="forget",
-        )
-if running:
-    watch(job)
-    st.stop()
-
-packed = job.table()
-table = to_pandas(packed)
-show_summary(job, table)
-st.subheader("Faces and files")
-rows = select(table, *filters())
-label = f"{len(rows):,} rows" if len(rows) == len(table) else f"{len(rows):,} rows chosen"
-with st.container(horizontal=True):
-    downloads(label, "emotions", lambda: packed.take(rows.index.to_numpy()))
-gallery, rest = st.tabs(["Faces", "Table"])
-with gallery:
-    show_gallery(job, rows)
-with rest:
-    if len(rows) > TABLE_ROWS:
-        st.caption(f"The first {TABLE_ROWS:,} of {len(rows):,} rows; the downloads have all.")
-    show_table(rows.head(TABLE_ROWS), "One row a face, and one for every other file")
+if job:
+    st.session_state.batch = st.query_params["batch"] = job.id
+    show_job(job)

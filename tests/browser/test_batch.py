@@ -167,12 +167,6 @@ def test_a_folder_of_the_server_is_scored_on_localhost(page: Page, tmp_path, pho
     assert shown(page, "Faces") == 1
 
 
-def test_the_page_s_own_address_opens_it_with_the_app_around_it(page: Page, address: str):
-    page.goto(f"{address}/batch")
-    page.get_by_role("heading", name="Score a whole folder").wait_for()
-    expect(page.get_by_role("link", name="Photos")).to_be_visible()
-
-
 def test_fits_a_phone(browser: Browser, address: str, mixed):
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     page = context.new_page()

@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from fer.emotions import EMOTIONS
 from fer.scoring.batch import Limits
+from tests.conftest import ROOT
 from tests.pages.conftest import jpeg, open_app
 
 PATIENCE = 60  # seconds
@@ -80,6 +81,13 @@ def test_opens_with_the_ways_in():
     assert app.button(key="go").disabled
     assert not app.warning
     assert not app.dataframe
+
+
+def test_the_page_comes_with_the_app_around_it_even_if_it_is_asked_for_first():
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+    app.switch_page("pages/batch.py").run()
+    assert app.title[0].value == "Score a whole folder"
+    assert any("not a feeling" in caption.value for caption in app.caption)
 
 
 def test_a_zip_is_scored_and_every_file_accounted_for(mixed):
