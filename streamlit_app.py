@@ -27,6 +27,12 @@ page = st.navigation(
             icon=":material/leaderboard:",
             help="The models side by side: which to trust, for what, and what it costs.",
         ),
+        st.Page(
+            "pages/batch.py",
+            title="Batch",
+            icon=":material/photo_library:",
+            help="A whole folder or a zip in, one table of all faces out.",
+        ),
     ],
     position="top",
 )

@@ -1,13 +1,19 @@
-"""The command `fer`: name the emotions in photos, list the models.
+"""The command `fer`: name the emotions in photos, score folders, list the models.
 
 fer predict PHOTO… [--model cnn] [--json]
+fer score FOLDER --output results.csv [--model cnn] [--engine ray]
 fer models
 """
 
 import json
+import os
+import signal
 import sys
+import threading
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +21,10 @@ from fer.artifacts import DEFAULT_MODEL, find_model, list_models
 from fer.errors import FerError
 from fer.report import Report
 from fer.wording import percent
+
+if TYPE_CHECKING:
+    from fer.recognizer import Recognizer
+    from fer.scoring.run import Engine
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Facial emotion recognition on photos."
@@ -37,7 +47,6 @@ def predict(
     Exit status 2 if a photo cannot be read; the others are done all the same.
     """
     # Imported here: the detector's code takes seconds to load, and `--help` does not need it.
-    from fer.images import read_image
     from fer.recognizer import Recognizer
 
     try:
@@ -50,7 +59,7 @@ def predict(
         readable = []
         for path in photos[start : start + BATCH]:
             try:
-                readable.append((path, read_image(path)))
+                readable.append((path, recognizer.read(path)))
             except FerError as error:
                 unreadable = True
                 _complain(f"{path}: {error}")
@@ -73,6 +82,98 @@ def predict(
                 print(f"{path}: {face.emotion} {percent(face.confidence)} ({where})")
     if unreadable:
         raise typer.Exit(2)
+
+
+class EngineName(StrEnum):
+    """What `fer score` computes with."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+@app.command()
+def score(
+    folder: Annotated[
+        str, typer.Argument(help="A folder of photos, or a URL: s3://, gs://, hf:// …")
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="results.csv, results.parquet, or - for stdout.")
+    ],
+    model: Annotated[str, typer.Option(help="A name from `fer models`, or a folder.")] = (
+        DEFAULT_MODEL
+    ),
+    engine: Annotated[
+        EngineName, typer.Option(help="This machine, or a Ray cluster (pip install .[ray]).")
+    ] = EngineName.LOCAL,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Cores to use; all of them when left out.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster to use; one on this machine when left out.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option(help="Go on with an output of the same folder and model, or replace it.")
+    ] = True,
+    retry_errors: Annotated[
+        bool, typer.Option("--retry-errors", help="Do the files again that could not be read.")
+    ] = False,
+) -> None:
+    """Score a folder into a table: a row for each face, and one for each file without.
+
+    Stopped by Ctrl-C, a kill or a full disk, the same command goes on where it ended. Exit
+    status 2 if there is nothing to be done as asked, 130 or 143 if it was stopped.
+    """
+    from fer.recognizer import Recognizer
+    from fer.scoring.run import score_folder
+
+    stop = threading.Event()
+    received = _stop_on_signals(stop)
+    try:
+        if address and engine is not EngineName.RAY:
+            raise FerError("--address names a Ray cluster: give --engine ray as well.")
+        recognizer = Recognizer.from_pretrained(model)
+        summary = score_folder(
+            folder,
+            output,
+            recognizer,
+            model,
+            engine=_ray(folder, recognizer, model, workers, address) if engine == "ray" else None,
+            workers=workers,
+            resume=resume,
+            retry_errors=retry_errors,
+            stop=stop,
+        )
+    except FerError as error:
+        _complain(str(error))
+        raise typer.Exit(2) from error
+    except BrokenPipeError as error:  # `fer score … --output - | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from error
+    _complain(summary.sentence())
+    if summary.stopped:
+        raise typer.Exit(128 + received[0] if received else 1)
+
+
+def _ray(
+    folder: str, recognizer: "Recognizer", model: str, workers: int | None, address: str | None
+) -> "Engine":
+    from fer.scoring.ray_engine import RayEngine
+
+    return RayEngine(folder, recognizer, model, workers=workers, address=address)
+
+
+def _stop_on_signals(stop: threading.Event) -> list[int]:
+    """End the run in good order on Ctrl-C and SIGTERM; the second time at once."""
+    received: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
+    return received
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Photo -> face boxes, with facenet-pytorch's MTCNN (Zhang et al. 2016)."""
+"""Photo -> face boxes, by MTCNN (Zhang et al. 2016) with facenet-pytorch's networks."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
-from facenet_pytorch.models.utils.detect_face import detect_face
 from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
 
 from fer.boxes import Box
+from fer.cascade import Cascade
 
 
 class Detection(NamedTuple):
@@ -32,7 +33,7 @@ class Detector:
         self,
         device: torch.device | str = "cpu",
         min_face: int = 24,
-        max_side: int = 1280,
+        max_side: int = 1152,
         min_score: float = 0.9,
     ) -> None:
         """Load the detector.
@@ -50,7 +51,16 @@ class Detector:
         # On a CPU a second photo in the batch only pushes the first out of the cache: four photos
         # of 1280 x 720 took twice as long together as one by one. A GPU is idle without them.
         self.batch_size = 1 if self.device.type == "cpu" else 16
-        self.stages = [net().eval().to(self.device) for net in (PNet, RNet, ONet)]
+        self.cascade = Cascade(self.device)
+
+    @property
+    def settings(self) -> dict[str, float]:
+        """What its results depend on."""
+        return {
+            "min_face": self.min_face,
+            "max_side": self.max_side,
+            "min_score": self.min_score,
+        }
 
     def detect(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
         """Find the faces of each photo, from left to right.
@@ -71,9 +81,9 @@ class Detector:
         for size, indices in groups.items():
             for start in range(0, len(indices), self.batch_size):
                 batch = indices[start : start + self.batch_size]
-                photos = np.stack([_shrunk(images[index], size) for index in batch])
-                for index, rows in zip(batch, self._run(photos), strict=True):
-                    found[index] = self._detections(rows, images[index].size, size)
+                photos = torch.cat([_shrunk(images[index], size) for index in batch])
+                for index, faces in zip(batch, self.cascade(photos, self.min_face), strict=True):
+                    found[index] = self._detections(faces.numpy(), images[index].size, size)
         return found
 
     def _detections(
@@ -87,23 +97,10 @@ class Detector:
             if row[4] >= self.min_score
         )
 
-    @torch.inference_mode()
-    def _run(self, batch: np.ndarray) -> list[np.ndarray]:
-        """Run MTCNN on uint8 `[N, H, W, 3]`; a photo's rows are x1, y1, x2, y2, score."""
-        boxes, _ = detect_face(
-            torch.from_numpy(batch).to(self.device),
-            self.min_face,
-            *self.stages,
-            threshold=(0.6, 0.7, 0.7),
-            factor=0.709,
-            device=self.device,
-        )
-        # The package returns an array of objects, whose shape depends on whether all photos
-        # happen to hold equally many faces.
-        return [np.asarray(rows, dtype=np.float64).reshape(-1, 5) for rows in boxes]
 
-
-def _shrunk(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
-    if image.size != size:
-        image = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-    return np.asarray(image)
+def _shrunk(image: Image.Image, size: tuple[int, int]) -> Tensor:
+    """Return a photo as uint8 `[1, 3, H, W]` in the memory format `channels_last`."""
+    photo = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
+    if image.size == size:
+        return photo
+    return interpolate(photo, size=size[::-1], mode="bilinear", antialias=True)

@@ -19,3 +19,19 @@ class HubError(FerError):
 
 class UnreadableTable(FerError):
     """A table that a user hands in is damaged, or lacks the columns that are needed."""
+
+
+class NothingToScore(FerError):
+    """None of the files handed in is a photo."""
+
+
+class TooMuch(FerError):
+    """More than the server takes at once: files, bytes, or batches at a time."""
+
+
+class UnreadableArchive(FerError):
+    """The bytes are not a zip archive, or its index is damaged."""
+
+
+class FolderRefused(FerError):
+    """There is no such folder among those that may be read."""

@@ -18,13 +18,20 @@ from fer.artifacts import DEFAULT_MODEL, ModelConfig, find_model, load_network
 from fer.boxes import Box
 from fer.detection import Detection, Detector
 from fer.emotions import EMOTIONS
-from fer.images import Source, read_image
+from fer.images import Photo, Source, read_photo
 from fer.preprocessing import crop_faces
 
 # A picture in which no face is found but that may itself be cut around one, as the images
 # of FER-2013 are: this small, and nearly square.
 CROP_SIDES = (24, 224)
 CROP_ASPECT = 1.25
+
+READ_SIDES = 1.5
+"""A photo is decoded at so many of the detector's longest sides or more: its smallest faces then
+still have the pixels that a crop needs."""
+
+Place = tuple[Box, Box, float | None]
+"""A face's box, the square around it to classify, and the detector's confidence."""
 
 
 @dataclass(frozen=True)
@@ -121,32 +128,48 @@ class Recognizer:
             UnreadableImage: if a photo cannot be read; `fer.images.read_image` reads them
                 one by one, for who wants to go on with the rest.
         """
-        images = [read_image(photo) for photo in photos]
-        return self.classify(images, self.detector.detect(images))
-
-    def classify(
-        self, images: Sequence[Image.Image], detections: Sequence[Sequence[Detection]]
-    ) -> list[list[Face]]:
-        """Classify faces that were detected before; arguments and result go photo by photo."""
-        framing = self.config.preprocessing.framing
-        places: list[list[tuple[Box, Box, float | None]]] = []
-        for image, found in zip(images, detections, strict=True):
-            if not found and looks_like_a_face_crop(image):
-                whole = Box(0, 0, *image.size)
-                places.append([(whole, whole, None)])
-                continue
-            places.append(
-                [
-                    (box.clipped(*image.size), framing.square(box, *image.size), score)
-                    for box, score in found
-                ]
+        read = [self.read(photo) for photo in photos]
+        cut = [
+            self.cut_out(photo, found)
+            for photo, found in zip(
+                read, self.detector.detect([photo.image for photo in read]), strict=True
             )
-        crops = [
-            crop_faces(image, [crop for _, crop, _ in faces])
-            for image, faces in zip(images, places, strict=True)
         ]
-        rows = iter(self.probabilities(torch.cat(crops)).tolist() if crops else [])
-        return [[Face(*place, tuple(next(rows))) for place in faces] for faces in places]
+        rows = iter(
+            self.probabilities(torch.cat([crops for _, crops in cut])).tolist() if cut else []
+        )
+        return [[Face(*place, tuple(next(rows))) for place in places] for places, _ in cut]
+
+    def read(self, photo: Source) -> Photo:
+        """Read a photo as large as is good for finding and classifying its faces.
+
+        Raises:
+            UnreadableImage: if it cannot be read.
+        """
+        return read_photo(photo, at_least=round(READ_SIDES * self.detector.max_side))
+
+    def cut_out(self, photo: Photo, found: Sequence[Detection]) -> tuple[list[Place], Tensor]:
+        """Cut out what to classify of a photo: its detected faces, or itself if it may be one.
+
+        Args:
+            photo: from `read`.
+            found: what the detector found in its image.
+
+        Returns:
+            The faces' places in the photo's own pixels, and their crops, uint8
+            `[faces, 1, 48, 48]`.
+        """
+        image = photo.image
+        if not found and looks_like_a_face_crop(image):
+            whole = Box(0, 0, *image.size)
+            return [(whole, whole, None)], crop_faces(image, [whole])
+        squares = [self.config.preprocessing.framing.square(box, *image.size) for box, _ in found]
+        factors = (photo.size[0] / image.width, photo.size[1] / image.height) * 2
+        places: list[Place] = [
+            (_scaled(box.clipped(*image.size), factors), _scaled(square, factors), score)
+            for (box, score), square in zip(found, squares, strict=True)
+        ]
+        return places, crop_faces(image, squares)
 
     @torch.inference_mode()
     def probabilities(self, faces: Tensor, batch_size: int = 256) -> Tensor:
@@ -166,6 +189,10 @@ class Recognizer:
         if not logits:
             return torch.empty(0, len(EMOTIONS))
         return (torch.cat(logits).float() / self.config.temperature).softmax(1).cpu()
+
+
+def _scaled(box: Box, factors: Sequence[float]) -> Box:
+    return Box(*(edge * factor for edge, factor in zip(box, factors, strict=True)))
 
 
 def looks_like_a_face_crop(image: Image.Image) -> bool:

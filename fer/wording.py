@@ -12,3 +12,15 @@ def percent(share: float) -> str:
     if 0 < share < 0.005:
         return "<1%"
     return f"{share:.0%}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in its two largest units, as one says it.
+
+    >>> duration(0.4), duration(75), duration(7200), duration(7262)
+    ('1 s', '1 min 15 s', '2 h', '2 h 1 min')
+    """
+    whole = max(1, round(seconds))
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    units = [(hours, "h"), (minutes, "min"), (rest if not hours else 0, "s")]
+    return " ".join(f"{number} {unit}" for number, unit in units if number)

@@ -127,6 +127,7 @@ with upload:
         "Photos",
         type=list(EXTENSIONS),
         accept_multiple_files=True,
+        max_upload_size=50,
         key="files",
         help="Several at once. They are read in memory and never written to disk.",
     )

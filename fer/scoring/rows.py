@@ -14,6 +14,10 @@ COLUMNS = (
     *PROBABILITIES, "width", "height", "model", "error",
 )  # fmt: skip
 
+# What is written is coarser than what the last bits of another machine's arithmetic could change.
+PIXEL_DIGITS = 1
+SHARE_DIGITS = 5
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -32,9 +36,19 @@ def photo_rows(
     return [
         photo
         | {"status": "whole_image" if face.whole_image else "ok", "face": number}
-        | dict(zip(("x1", "y1", "x2", "y2"), face.box, strict=True))
-        | {"detection": face.detection, "emotion": face.emotion, "confidence": face.confidence}
-        | dict(zip(PROBABILITIES, face.probabilities, strict=True))
+        | {
+            edge: round(float(value), PIXEL_DIGITS)
+            for edge, value in zip(("x1", "y1", "x2", "y2"), face.box, strict=True)
+        }
+        | {
+            "detection": None if face.detection is None else round(face.detection, SHARE_DIGITS),
+            "emotion": face.emotion,
+            "confidence": round(face.confidence, SHARE_DIGITS),
+        }
+        | {
+            name: round(share, SHARE_DIGITS)
+            for name, share in zip(PROBABILITIES, face.probabilities, strict=True)
+        }
         for number, face in enumerate(faces)
     ]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import ROOT
 
@@ -22,6 +22,8 @@ CHROMIUM_FLAGS = [
     "--disable-background-networking", "--disable-component-update",
     "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
 ]  # fmt: skip
+
+expect.set_options(timeout=60_000)  # a loaded machine takes its time
 
 
 @pytest.fixture(scope="session")
@@ -56,8 +58,8 @@ def served(folder: Path, log: Path, **environment: str) -> Iterator[str]:
 
 
 def wait_until_healthy(url: str, server: subprocess.Popen, log: Path) -> None:
-    """Wait for a minute at most until the server answers."""
-    for _ in range(240):
+    """Wait for two minutes at most until the server answers."""
+    for _ in range(480):
         with contextlib.suppress(OSError), urllib.request.urlopen(url) as answer:
             if answer.read() == b"ok":
                 return

@@ -1,0 +1,191 @@
+"""A table as CSV: appended photo by photo, cut back to the last whole one on resuming.
+
+A killed process or a full disk may tear a row, but only of the photo written last, as what
+precedes it was written before. So nothing but the file itself has to say what is complete.
+"""
+
+import csv
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from fer.scoring.output import Output, OutputRefused, Paths, Rows, Run, Sidecar, lock, writing
+from fer.scoring.rows import COLUMNS
+
+HEADER = (",".join(COLUMNS) + "\n").encode()
+STATUS, PATH = COLUMNS.index("status"), COLUMNS.index("path")
+NEEDS_QUOTES = frozenset(',"\r\n')
+
+
+class StdoutOutput(Output):
+    """CSV on stdout; it cannot be gone on with."""
+
+    def __init__(self) -> None:
+        self._print(HEADER)
+
+    def write(self, rows: Rows) -> None:
+        """Print the rows of one photo."""
+        self._print(csv_lines(rows))
+
+    def close(self, finished: bool) -> None:
+        """Do nothing: each photo was printed at once."""
+
+    def _print(self, data: bytes) -> None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+class CsvOutput(Output):
+    """A CSV file."""
+
+    def __init__(self, path: Path, run: Run, *, resume: bool, retry_errors: bool) -> None:
+        """Open the file, new or to go on with.
+
+        Raises:
+            OutputRefused: if it belongs to another run, or another process writes it.
+            OutputFailed: if it cannot be written.
+        """
+        self.path = path
+        self.run = run
+        self.sidecar = Sidecar(path)
+        going_on = resume and path.exists() and path.stat().st_size > 0
+        if going_on:
+            self.sidecar.belongs_to(run)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.file = self._open()
+            try:
+                if going_on:
+                    self._cut_back()
+                    if retry_errors:
+                        self._drop_errors()
+                    with open(path, "rb") as file:
+                        self.done = Paths(record.path for record in records(file, path))
+                else:
+                    self.file.truncate(0)
+                    self.sidecar.write(run)
+                self.size = self.file.seek(0, os.SEEK_END)
+                if self.size == 0:
+                    self._append(HEADER)
+            except BaseException:
+                self.file.close()
+                raise
+
+    def write(self, rows: Rows) -> None:
+        """Append the rows of one photo."""
+        with writing(self.path):
+            self._append(csv_lines(rows))
+
+    def close(self, finished: bool) -> None:
+        """Note that the last photo is whole as well, so that resuming need not do it again."""
+        with self.file, writing(self.path):
+            os.fsync(self.file.fileno())
+            self.sidecar.write(self.run, whole_bytes=self.size)
+
+    def _open(self) -> BinaryIO:
+        file = open(self.path, "r+b" if self.path.exists() else "x+b", buffering=0)  # noqa: SIM115
+        try:
+            lock(file, self.path)
+        except OutputRefused:
+            file.close()
+            raise
+        return file
+
+    def _append(self, data: bytes) -> None:
+        try:
+            rest = memoryview(data)
+            while rest:  # a nearly full disk takes a part; the next call says why
+                rest = rest[self.file.write(rest) :]
+        except OSError:
+            self.file.truncate(self.size)
+            self.file.seek(self.size)
+            raise
+        self.size += len(data)
+
+    def _cut_back(self) -> None:
+        """Cut the file off after the last photo that is whole for certain."""
+        if self.file.seek(0, os.SEEK_END) == self.sidecar.whole_bytes():
+            return
+        whole, last = 0, None
+        with open(self.path, "rb") as file:
+            for record in records(file, self.path):
+                if record.path != last:
+                    whole, last = record.start, record.path
+        self.file.truncate(whole)
+
+    def _drop_errors(self) -> None:
+        partial = self.path.with_name(self.path.name + ".new")
+        try:
+            with open(self.path, "rb") as old, open(partial, "wb") as new:
+                new.write(HEADER)
+                for record in records(old, self.path):
+                    if record.status != "error":
+                        new.write(record.line)
+                whole = new.tell()
+                new.flush()
+                os.fsync(new.fileno())
+            self.sidecar.write(self.run, whole_bytes=whole)
+            os.replace(partial, self.path)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+        self.file.close()
+        self.file = self._open()
+
+
+class Record(NamedTuple):
+    """A row as it stands in a CSV file."""
+
+    start: int
+    """Where it begins, in bytes."""
+    line: bytes
+    path: str
+    status: str
+
+
+def records(file: BinaryIO, name: Path) -> Iterator[Record]:
+    """Read the rows of a table; a torn one at the end is left out.
+
+    Raises:
+        OutputRefused: if the file is not a table of this program, or was changed by another.
+    """
+    header = file.readline()
+    if header != HEADER:
+        if HEADER.startswith(header):  # killed while it was written
+            return
+        raise OutputRefused(f"{name} is not a table of this program: give another --output.")
+    start, record = file.tell(), b""
+    for line in file:
+        record += line
+        if record.count(b'"') % 2 or not record.endswith(b"\n"):
+            continue  # a line break inside quotes, or the torn end
+        try:
+            fields = next(csv.reader([record.decode()]))
+        except ValueError as error:
+            raise _changed(name, start) from error
+        if len(fields) != len(COLUMNS):
+            raise _changed(name, start)
+        yield Record(start, record, fields[PATH], fields[STATUS])
+        start, record = start + len(record), b""
+
+
+def _changed(name: Path, start: int) -> OutputRefused:
+    return OutputRefused(
+        f"{name} was changed by another program (at byte {start}): give another --output."
+    )
+
+
+def csv_lines(rows: Iterable[dict[str, Any]]) -> bytes:
+    """Return rows as lines of CSV."""
+    lines = (",".join(_field(row.get(name)) for name in COLUMNS) + "\n" for row in rows)
+    return "".join(lines).encode()
+
+
+def _field(value: Any) -> str:
+    text = "" if value is None else str(value)
+    # Python's csv module leaves a lone carriage return bare, which other readers end the line at.
+    if NEEDS_QUOTES.intersection(text):
+        return '"' + text.replace('"', '""') + '"'
+    return text

@@ -1,0 +1,183 @@
+"""Entries -> rows on this machine: reading, detecting and classifying overlap on all cores.
+
+Threads, because Pillow and PyTorch let go of Python's lock while they compute. Each computes
+with a single thread of PyTorch's own, and faces are classified in batches of one fixed size:
+what is found in a photo then depends neither on the number of workers nor on its neighbours.
+"""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from fer.errors import FerError, UnreadableImage
+from fer.recognizer import Face, Place, Recognizer
+from fer.scoring.folder import Entry
+from fer.scoring.rows import error_row, photo_rows
+
+READERS = 8
+"""Files read at a time: enough to keep the processor busy from a network's storage."""
+
+BATCH = 16
+"""Faces classified together, exactly: the last batch is filled up."""
+
+PHOTOS = 64
+"""Photos that wait for a batch to fill at most; few have faces in some folders."""
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What was found in a photo before its faces are classified; the pixels are let go."""
+
+    size: tuple[int, int]
+    places: list[Place]
+    crops: Tensor
+    """uint8 `[len(places), 1, 48, 48]`."""
+
+
+Found = tuple[str, Analysis | Exception]
+"""A path, and what was found there."""
+
+
+def score_entries(
+    entries: Iterable[Entry],
+    recognizer: Recognizer,
+    model: str,
+    *,
+    workers: int | None = None,
+    stop: threading.Event | None = None,
+) -> Iterator[Rows]:
+    """Yield the rows of each entry, in the order of the entries.
+
+    Args:
+        entries: what to score; taken a little ahead of what is yielded.
+        recognizer: the model.
+        model: its name in the table.
+        workers: threads that compute; as many as there are cores when left out.
+        stop: once set, no further photo is begun, and the iteration ends after those that were.
+    """
+    workers = workers or cores()
+    stop = stop or threading.Event()
+    with (
+        _torch_threads_restored(),
+        ThreadPoolExecutor(READERS, "fer-read") as readers,
+        ThreadPoolExecutor(workers, "fer-score", torch.set_num_threads, (1,)) as pool,
+    ):
+        analysed = _analysed(entries, recognizer, stop, readers, pool, READERS + 2 * workers)
+        classified: deque[tuple[list[Found], Future[Tensor]]] = deque()
+        try:
+            for group in _grouped(analysed):
+                crops = [found.crops for _, found in group if isinstance(found, Analysis)]
+                classified.append((group, pool.submit(classify, recognizer, crops)))
+                if len(classified) > 1:  # the next group's photos are analysed meanwhile
+                    earlier, shares = classified.popleft()
+                    yield from to_rows(earlier, shares.result(), model)
+            for earlier, shares in classified:
+                yield from to_rows(earlier, shares.result(), model)
+        finally:
+            analysed.close()
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def examine(recognizer: Recognizer, read: Callable[[], bytes]) -> Analysis | Exception:
+    """Read and decode a photo, find its faces and cut them out; or return what is wrong with it."""
+    try:
+        photo = recognizer.read(read())
+        (found,) = recognizer.detector.detect([photo.image])
+        return Analysis(photo.size, *recognizer.cut_out(photo, found))
+    except FerError as error:
+        return error
+    except OSError as error:
+        return UnreadableImage(f"The file cannot be opened: {error.strerror or error}.")
+    except MemoryError:
+        return UnreadableImage("There is not enough memory for this image.")
+
+
+def classify(recognizer: Recognizer, crops: list[Tensor]) -> Tensor:
+    """Classify faces in batches of exactly `BATCH`; float32 `[N, 7]`."""
+    faces = torch.cat([torch.empty(0, 1, 48, 48, dtype=torch.uint8), *crops])
+    filled = F.pad(faces, (0, 0, 0, 0, 0, 0, 0, -len(faces) % BATCH))
+    return recognizer.probabilities(filled, BATCH)[: len(faces)]
+
+
+def to_rows(
+    group: Sequence[tuple[str, Analysis | Exception]], probabilities: Tensor, model: str
+) -> Iterator[Rows]:
+    """Yield the rows of each photo, given its path, and `[N, 7]` of all faces in their order."""
+    shares = iter(probabilities.tolist())
+    for path, found in group:
+        if isinstance(found, Exception):
+            yield [error_row(path, found, model)]
+            continue
+        faces = [Face(*place, tuple(next(shares))) for place in found.places]
+        yield photo_rows(path, found.size, faces, model)
+
+
+def _analysed(
+    entries: Iterable[Entry],
+    recognizer: Recognizer,
+    stop: threading.Event,
+    readers: ThreadPoolExecutor,
+    pool: ThreadPoolExecutor,
+    ahead: int,
+) -> Generator[Found, None, None]:
+    """Yield what is found in each entry, in order, with `ahead` of them under way."""
+    source = iter(entries)
+    begun: deque[tuple[Entry, Future[Analysis | Exception]]] = deque()
+    try:
+        while True:
+            while len(begun) < ahead and not stop.is_set():
+                entry = next(source, None)
+                if entry is None:
+                    break
+                data = readers.submit(entry.read)
+                begun.append((entry, pool.submit(examine, recognizer, data.result)))
+            if not begun:
+                return
+            entry, future = begun.popleft()
+            if stop.is_set() and future.cancel():
+                return
+            yield entry.path, future.result()
+    finally:
+        for _, future in begun:
+            future.cancel()
+
+
+def _grouped(
+    analysed: Iterable[Found],
+) -> Iterator[list[Found]]:
+    """Gather photos until they have a batch of faces."""
+    group: list[Found] = []
+    faces = 0
+    for path, found in analysed:
+        group.append((path, found))
+        faces += len(found.places) if isinstance(found, Analysis) else 0
+        if faces >= BATCH or len(group) >= PHOTOS:
+            yield group
+            group, faces = [], 0
+    if group:
+        yield group
+
+
+@contextmanager
+def _torch_threads_restored() -> Iterator[None]:
+    # The workers' setting is taken over by threads begun later, which are not all ours.
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

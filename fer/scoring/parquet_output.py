@@ -1,0 +1,165 @@
+"""A table as Parquet: parts while it grows, one file once it is finished.
+
+A Parquet file cannot be appended to. So `results.parquet.parts/` gathers parts of whole photos,
+each of which appears under its name only once it is complete; pandas and pyarrow read the folder
+as it stands. At the end they are joined to `results.parquet`.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fer.scoring.output import Output, OutputFailed, Paths, Rows, Run, Sidecar, lock, writing
+from fer.scoring.rows import COLUMNS
+
+PART_ROWS = 20_000
+PART_SECONDS = 60.0
+"""A part is written after so many rows or seconds: what a kill costs at most."""
+
+TEXT = ("path", "status", "emotion", "model", "error")
+WHOLE = ("face", "width", "height")
+SCHEMA = pa.schema(
+    [
+        (name, pa.string() if name in TEXT else pa.int32() if name in WHOLE else pa.float64())
+        for name in COLUMNS
+    ]
+)
+JOINED = b"fer.joined"
+"""Key of the joined file's metadata: the number of the last part that is in it."""
+
+
+class ParquetOutput(Output):
+    """A Parquet file."""
+
+    def __init__(self, path: Path, run: Run, *, resume: bool, retry_errors: bool) -> None:
+        """Open the table, new or to go on with.
+
+        Raises:
+            OutputRefused: if it belongs to another run, or another process writes it.
+            OutputFailed: if it cannot be written.
+        """
+        self.path = path
+        self.parts = path.with_name(path.name + ".parts")
+        self.rows: Rows = []
+        self.part_began = time.monotonic()
+        sidecar = Sidecar(path)
+        going_on = resume and (path.exists() or any(self.parts.glob("*.parquet")))
+        if going_on:
+            sidecar.belongs_to(run)
+        with writing(path):
+            self.parts.mkdir(parents=True, exist_ok=True)
+            self.folder = os.open(self.parts, os.O_RDONLY)
+            try:
+                lock(self.folder, path)
+                for file in self.parts.glob("*.new"):
+                    file.unlink()
+                if not going_on:
+                    for file in (path, *self._part_files()):
+                        file.unlink(missing_ok=True)
+                    sidecar.write(run)
+                joined = self._last_joined()
+                for part in self._part_files():
+                    if _number(part) <= joined:  # killed after joining it, before removing it
+                        part.unlink()
+                self.next_part = max([joined, *map(_number, self._part_files())]) + 1
+                if retry_errors:
+                    for file in self._files():
+                        _drop_errors(file)
+                self.done = Paths(self._done())
+            except BaseException:
+                os.close(self.folder)
+                raise
+
+    def write(self, rows: Rows) -> None:
+        """Add the rows of one photo; they are on the disk once the part is."""
+        self.rows.extend(rows)
+        age = time.monotonic() - self.part_began
+        if len(self.rows) >= PART_ROWS or age >= PART_SECONDS:
+            self._write_part()
+
+    def close(self, finished: bool) -> None:
+        """Write the last part and, if no photo is missing, join all parts."""
+        try:
+            self._write_part()
+            if finished:
+                with writing(self.path):
+                    if self._part_files() or not self.path.exists():
+                        self._join()
+                    shutil.rmtree(self.parts)
+        finally:
+            os.close(self.folder)
+
+    def _write_part(self) -> None:
+        if self.rows:
+            with writing(self.path):
+                table = pa.Table.from_pylist(self.rows, schema=SCHEMA)
+                _replace(self.parts / f"{self.next_part:06}.parquet", iter([table]), SCHEMA)
+            self.next_part += 1
+            self.rows = []
+        self.part_began = time.monotonic()
+
+    def _join(self) -> None:
+        schema = SCHEMA.with_metadata({JOINED: str(self.next_part - 1).encode()})
+        _replace(self.path, (table for file in self._files() for table in _tables(file)), schema)
+
+    def _part_files(self) -> list[Path]:
+        return sorted(self.parts.glob("*.parquet"))
+
+    def _files(self) -> list[Path]:
+        return [*([self.path] if self.path.exists() else []), *self._part_files()]
+
+    def _last_joined(self) -> int:
+        if not self.path.exists():
+            return 0
+        return int((_open(self.path).schema_arrow.metadata or {}).get(JOINED, b"0"))
+
+    def _done(self) -> Iterator[str]:
+        for file in self._files():
+            for batch in _open(file).iter_batches(columns=["path"]):
+                yield from batch.column("path").to_pylist()
+
+
+def _number(part: Path) -> int:
+    return int(part.stem)
+
+
+def _open(file: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(file)
+    except pa.ArrowInvalid as error:
+        raise OutputFailed(
+            f"{file} is damaged ({error}): give another --output, or --no-resume to replace it."
+        ) from error
+
+
+def _tables(file: Path) -> Iterator[pa.Table]:
+    reader = _open(file)
+    for group in range(reader.num_row_groups):
+        yield reader.read_row_group(group)
+
+
+def _replace(file: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
+    """Write a file that appears under its name only once it is complete."""
+    partial = file.with_name(file.name + ".new")
+    try:
+        with pq.ParquetWriter(partial, schema) as writer:
+            for table in tables:
+                writer.write_table(table.cast(schema))
+        with open(partial, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(partial, file)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _drop_errors(file: Path) -> None:
+    reader = _open(file)
+    schema = reader.schema_arrow
+    kept = (table.filter(pa.compute.not_equal(table["status"], "error")) for table in _tables(file))
+    _replace(file, kept, schema)

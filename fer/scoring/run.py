@@ -1,0 +1,168 @@
+"""A folder in, a table out: lists, scores with an engine, writes, and goes on where it ended."""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from fer.recognizer import Recognizer
+from fer.scoring.csv_output import CsvOutput, StdoutOutput
+from fer.scoring.folder import Entry, Listing, is_remote, list_folder
+from fer.scoring.local import score_entries
+from fer.scoring.output import Output, OutputRefused, Run
+from fer.scoring.parquet_output import ParquetOutput
+from fer.scoring.rows import safe_path
+
+STDOUT = "-"
+
+Engine = Callable[[Iterable[Entry], threading.Event], Iterator[list[dict[str, Any]]]]
+"""Takes entries, yields the rows of each, and ends early once the event is set."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did."""
+
+    photos: int
+    """Scored now, errors included."""
+    faces: int
+    errors: int
+    before: int
+    """Photos that the table had already."""
+    skipped: int
+    """Files that are no photos."""
+    stopped: bool
+    """Whether it was stopped before the end."""
+
+    def sentence(self) -> str:
+        """Say it to people."""
+        text = f"{self.photos} photos, {self.faces} faces, {self.errors} errors"
+        if self.before:
+            text += f"; {self.before} photos had been done before"
+        if self.skipped:
+            text += f"; {self.skipped} files of other kinds skipped"
+        if self.stopped:
+            text += "; stopped before the end: the same command goes on from here"
+        return text + "."
+
+
+def score_folder(
+    folder: str | Path,
+    output: str | Path,
+    recognizer: Recognizer,
+    model: str,
+    *,
+    engine: Engine | None = None,
+    workers: int | None = None,
+    resume: bool = True,
+    retry_errors: bool = False,
+    stop: threading.Event | None = None,
+) -> Summary:
+    """Score the photos of a folder into a table, with a progress bar on stderr.
+
+    Args:
+        folder: a local folder, or a URL that fsspec knows.
+        output: a path that ends in `.csv` or `.parquet`, or `-` for CSV on stdout.
+        recognizer: the model.
+        model: its name in the table.
+        engine: what scores; this machine when left out.
+        workers: of this machine; as many as there are cores when left out.
+        resume: go on with an output of the same run; otherwise replace what is there.
+        retry_errors: do the files again that could not be read.
+        stop: once set, the run ends after the photos that were begun.
+
+    Raises:
+        UnknownFolder: if there is no such folder.
+        OutputRefused: if the output belongs to another run.
+        OutputFailed: if the disk is full; what is complete is kept.
+    """
+    stop = stop or threading.Event()
+    listing = list_folder(folder)
+    run = describe(folder, recognizer, model)
+    table = open_output(output, run, resume=resume, retry_errors=retry_errors)
+    wanted = (entry for entry in listing if safe_path(entry.path) not in table.done)
+    rows = (
+        engine(wanted, stop)
+        if engine
+        else score_entries(wanted, recognizer, model, workers=workers, stop=stop)
+    )
+    photos = faces = errors = 0
+    before = len(table.done)
+    finished = False
+    try:
+        with tqdm(initial=before, unit=" photos", smoothing=0.02, mininterval=0.5) as bar:
+            counting = _count(list_folder(folder), bar)
+            try:
+                for photo in rows:
+                    table.write(photo)
+                    photos += 1
+                    faces += sum(row["status"] == "ok" for row in photo)
+                    errors += photo[0]["status"] == "error"
+                    bar.set_postfix(faces=faces, errors=errors, refresh=False)
+                    bar.update()
+            finally:
+                counting.set()
+        finished = not stop.is_set()
+    finally:
+        table.close(finished)
+    return Summary(photos, faces, errors, before, listing.skipped, not finished)
+
+
+def open_output(
+    output: str | Path, run: Run, *, resume: bool = True, retry_errors: bool = False
+) -> Output:
+    """Open a table by its ending.
+
+    Raises:
+        OutputRefused: if there is no such kind of table, or it belongs to another run.
+        OutputFailed: if it cannot be written.
+    """
+    if str(output) == STDOUT:
+        return StdoutOutput()
+    path = Path(output)
+    kinds: dict[str, type[CsvOutput] | type[ParquetOutput]] = {
+        ".csv": CsvOutput,
+        ".parquet": ParquetOutput,
+    }
+    if path.suffix.lower() not in kinds:
+        raise OutputRefused(
+            f"The output {path} must end in .csv or .parquet, or be - for CSV on stdout."
+        )
+    if path.is_dir():
+        raise OutputRefused(f"The output {path} is a folder: give a file.")
+    return kinds[path.suffix.lower()](path, run, resume=resume, retry_errors=retry_errors)
+
+
+def describe(folder: str | Path, recognizer: Recognizer, model: str) -> Run:
+    """Describe a run, so that its table can be told from others."""
+    digest = sha256(recognizer.config.to_json().encode())
+    for name, weights in recognizer.network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(weights.cpu().contiguous().numpy().data)
+    return Run(
+        folder=str(folder).rstrip("/") if is_remote(folder) else os.path.realpath(folder),
+        model=model,
+        weights=digest.hexdigest(),
+        detector=recognizer.detector.settings,
+    )
+
+
+def _count(listing: Listing, bar: "tqdm[Any]") -> threading.Event:
+    """Count the photos beside the run, so that the bar can tell the time left."""
+    enough = threading.Event()
+
+    def count() -> None:
+        total = 0
+        for _ in listing:
+            total += 1
+            if enough.is_set():
+                return
+        bar.total = total
+
+    threading.Thread(target=count, name="fer-count", daemon=True).start()
+    return enough

@@ -1,0 +1,96 @@
+import threading
+from dataclasses import replace
+
+import pytest
+import torch
+
+from fer.scoring.folder import Entry, list_folder
+from fer.scoring.local import BATCH, classify, score_entries
+
+
+def test_every_file_is_accounted_for_whatever_is_wrong_with_it(mixed, recognizer):
+    entries = list(list_folder(mixed))
+    assert len(entries) == 120
+    photos = list(score_entries(entries, recognizer, "cnn"))
+    assert [photo[0]["path"].removeprefix("./") for photo in photos] == [e.path for e in entries]
+    statuses = [photo[0]["status"] for photo in photos]
+    assert statuses.count("error") == 40
+    assert statuses.count("no_face") == 20
+    for photo in photos:
+        if "two.webp" in photo[0]["path"]:
+            assert [row["face"] for row in photo] == [0, 1]
+        if photo[0]["status"] == "error":
+            assert photo[0]["error"].endswith(".")
+    assert len({photo[0]["error"] for photo in photos if photo[0]["status"] == "error"}) > 5
+
+
+def test_neither_workers_nor_neighbours_change_a_row(mixed, recognizer):
+    entries = [entry for entry in list_folder(mixed) if "folder 1" in entry.path]
+    one = list(score_entries(entries, recognizer, "cnn", workers=1))
+    assert list(score_entries(entries, recognizer, "cnn", workers=3)) == one
+    others = list(score_entries(entries[::-1][:-7], recognizer, "cnn", workers=2))
+    assert others == one[::-1][:-7]
+
+
+def test_a_face_s_place_in_a_batch_does_not_change_a_bit_of_its_result(recognizer):
+    faces = torch.randint(
+        0, 256, (BATCH + 5, 1, 48, 48), generator=torch.Generator().manual_seed(1)
+    )
+    faces = faces.to(torch.uint8)
+    together = classify(recognizer, [faces])
+    for index in (0, 3, BATCH - 1, BATCH, BATCH + 4):
+        assert torch.equal(classify(recognizer, [faces[index : index + 1]])[0], together[index])
+    assert torch.equal(classify(recognizer, [faces.flip(0)]).flip(0), together)
+    assert classify(recognizer, []).shape == (0, 7)
+
+
+def test_the_same_as_the_library_s_answer(recognizer, tmp_path, astronaut):
+    astronaut.save(tmp_path / "a.jpg")
+    (row,) = next(score_entries(list_folder(tmp_path), recognizer, "cnn"))
+    (face,) = recognizer.recognize([tmp_path / "a.jpg"])[0]
+    assert row["p_happy"] == pytest.approx(face.probabilities[3], abs=1e-4)
+    assert [row[edge] for edge in ("x1", "y1", "x2", "y2")] == pytest.approx(face.box, abs=0.1)
+
+
+def test_stops_after_what_was_begun(mixed, recognizer):
+    entries = list(list_folder(mixed))
+    stop = threading.Event()
+    taken = 0
+
+    def counted():
+        nonlocal taken
+        for entry in entries * 100:
+            taken += 1
+            yield entry
+
+    photos = score_entries(counted(), recognizer, "cnn", workers=2, stop=stop)
+    next(photos)
+    stop.set()
+    rest = list(photos)
+    assert len(rest) + 1 <= taken < 2 * len(entries)
+
+
+def test_entries_are_taken_only_a_little_ahead_and_let_go_when_closed(mixed, recognizer):
+    entries = list(list_folder(mixed))
+    taken = []
+    endless = (taken.append(entry) or entry for _ in range(10**6) for entry in entries)
+    photos = score_entries(endless, recognizer, "cnn", workers=2)
+    next(photos)
+    photos.close()
+    assert len(taken) < 3 * len(entries)
+
+
+def test_torch_s_own_threads_are_as_before(mixed, recognizer):
+    before = torch.get_num_threads()
+    entries = list(list_folder(mixed))[:3]
+    list(score_entries(entries, recognizer, "cnn"))
+    assert torch.get_num_threads() == before
+
+
+def test_a_bug_is_not_taken_for_a_damaged_file(recognizer, mixed):
+    def fail() -> bytes:
+        raise ZeroDivisionError
+
+    entry = Entry("a.jpg", fail)
+    with pytest.raises(ZeroDivisionError):
+        list(score_entries([entry, replace(entry, path="b.jpg")], recognizer, "cnn"))

@@ -1,0 +1,224 @@
+import io
+import time
+import zipfile
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from fer.emotions import EMOTIONS
+from fer.scoring.batch import Limits
+from tests.conftest import ROOT
+from tests.pages.conftest import jpeg, open_app
+
+PATIENCE = 60  # seconds
+
+
+@pytest.fixture(scope="module")
+def face(astronaut) -> bytes:
+    """A photo with one happy face, small so that it is found soon."""
+    return jpeg(astronaut.crop((100, 0, 360, 260)))
+
+
+@pytest.fixture(scope="module")
+def mixed(face) -> bytes:
+    """A zip with two faces, a damaged photo and a file that is none."""
+    return packed({"a/=1.jpg": face, "a/2.jpg": face, "a/cut.jpg": face[:3000], "notes.txt": b""})
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def open_page(batch: str | None = None) -> AppTest:
+    """Open the page as a new visitor, at the address of a result if one is given."""
+    app = open_app()
+    if batch:
+        app.query_params["batch"] = batch
+    app.switch_page("pages/batch.py").run()
+    assert not app.exception
+    return app
+
+
+def score(app: AppTest) -> AppTest:
+    """Press the button and look on until the batch is done."""
+    app.button(key="go").click().run()
+    until = time.monotonic() + PATIENCE
+    while app.get("progress"):
+        assert time.monotonic() < until
+        app.run()
+    assert not app.exception
+    return app
+
+
+def score_zip(data: bytes) -> AppTest:
+    app = open_page()
+    app.get_by_key("way").set_value("zip").run()
+    app.file_uploader[0].upload("trip.zip", data).run()
+    return score(app)
+
+
+@pytest.fixture(scope="module")
+def scored(mixed) -> str:
+    """The id of a finished result."""
+    return address(score_zip(mixed))
+
+
+def address(app: AppTest) -> str:
+    """The id in the page's address."""
+    return "".join(app.query_params["batch"])
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def test_opens_with_the_ways_in():
+    app = open_page()
+    assert app.button(key="go").disabled
+    assert not app.warning
+    assert not app.dataframe
+
+
+def test_the_page_comes_with_the_app_around_it_even_if_it_is_asked_for_first():
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+    app.switch_page("pages/batch.py").run()
+    assert app.title[0].value == "Score a whole folder"
+    assert any("not a feeling" in caption.value for caption in app.caption)
+
+
+def test_a_zip_is_scored_and_every_file_accounted_for(mixed):
+    app = score_zip(mixed)
+    table = app.dataframe[0].value
+    assert table["path"].tolist() == ["a/=1.jpg", "a/2.jpg", "a/cut.jpg"]
+    assert table["status"].tolist() == ["ok", "ok", "error"]
+    assert table["emotion"].tolist()[:2] == ["happy", "happy"]
+    assert metrics(app) == {
+        "Photos": "3",
+        "Faces": "2",
+        "Photos without a face": "0",
+        "Unreadable files": "1",
+    }
+    assert "Other files skipped: 1" in " ".join(caption.value for caption in app.caption)
+    assert len(app.get("plotly_chart")) == 1
+    assert len(app.get("image")) == 2
+    assert [button.label for button in app.get("download_button")] == [
+        "CSV: 3 rows",
+        "Parquet: 3 rows",
+    ]
+
+
+def test_photos_are_scored(face):
+    app = open_page()
+    app.file_uploader[0].upload("1.jpg", face).upload("2.jpg", b"junk").run()
+    assert app.button(key="go").label == "Score 2 photos"
+    assert score(app).dataframe[0].value["status"].tolist() == ["ok", "error"]
+
+
+def test_a_folder_is_scored_with_its_paths(face):
+    app = open_page()
+    app.get_by_key("way").set_value("folder").run()
+    app.file_uploader[0].upload("trip/day/1.jpg", face).upload("trip/2.jpg", face).run()
+    assert score(app).dataframe[0].value["path"].tolist() == ["day/1.jpg", "2.jpg"]
+
+
+def test_a_refresh_keeps_a_finished_result(scored):
+    app = open_page(scored)
+    assert metrics(app)["Faces"] == "2"
+    assert len(app.get("image")) == 2
+
+
+def test_another_visitor_is_not_shown_it(scored):
+    app = open_page()
+    assert not app.dataframe
+    assert not app.metric
+    app = open_page(scored[:-1] + ("a" if scored[-1] != "a" else "b"))
+    assert not app.dataframe
+    assert "no longer kept" in app.warning[0].value
+    assert app.file_uploader
+
+
+def test_filters_narrow_table_gallery_and_downloads(scored):
+    app = open_page(scored)
+    app.get_by_key("status").set_value(["error"]).run()
+    assert app.dataframe[0].value["path"].tolist() == ["a/cut.jpg"]
+    assert not app.get("image")
+    assert app.get("download_button")[0].label == "CSV: 1 rows chosen"
+    app.get_by_key("status").set_value([]).run()
+    app.get_by_key("emotion").set_value(["sad"]).run()
+    assert app.dataframe[0].value.empty
+    app.get_by_key("emotion").set_value(list(EMOTIONS)).run()
+    assert len(app.get("image")) == 2
+    app.slider(key="confidence").set_range(0, 1).run()
+    assert app.dataframe[0].value.empty
+    assert not app.exception
+
+
+def test_a_new_batch_leaves_the_result_at_its_address(scored):
+    app = open_page(scored)
+    app.button(key="new").click().run()
+    assert app.file_uploader
+    assert "batch" not in app.query_params
+    assert metrics(open_page(scored))["Faces"] == "2"
+
+
+def test_a_deleted_result_is_gone_for_all(mixed):
+    app = score_zip(mixed)
+    id_ = address(app)
+    app.button(key="forget").click().run()
+    assert app.file_uploader
+    assert "no longer kept" in open_page(id_).warning[0].value
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"no zip", "not a zip archive"),
+        (packed({"notes.txt": b""}), "no photos in 'trip.zip'"),
+        (packed({f"{number}.jpg": b"x" for number in range(4)}), "more than 3 files"),
+        (packed({"1.jpg": bytes(3_000_000)}), "limit here is 2 MB"),
+    ],
+)
+def test_a_zip_that_is_refused_gets_a_sentence_and_stays(monkeypatch, data, sentence):
+    limits = Limits(files=3, total_bytes=2_000_000)
+    monkeypatch.setattr("fer.scoring.batch.SENT", limits)
+    app = score_zip(data)
+    assert sentence in app.error[0].value
+    assert app.file_uploader[0].value.name == "trip.zip"
+
+
+def ways(app: AppTest) -> list[str]:
+    return app.get_by_key("way").options
+
+
+def test_no_folder_of_the_server_is_offered_to_who_is_not_at_this_machine(monkeypatch):
+    monkeypatch.delenv("FER_BATCH_ROOT", raising=False)
+    assert not [way for way in ways(open_page()) if "server" in way]
+
+
+def test_a_folder_of_the_server_is_scored_inside_the_root_only(monkeypatch, tmp_path, face):
+    (tmp_path / "root" / "trip").mkdir(parents=True)
+    (tmp_path / "root" / "trip" / "1.jpg").write_bytes(face)
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "key.jpg").write_bytes(face)
+    (tmp_path / "root" / "trip" / "2.jpg").symlink_to(tmp_path / "secret" / "key.jpg")
+    monkeypatch.setenv("FER_BATCH_ROOT", str(tmp_path / "root"))
+    app = open_page()
+    app.get_by_key("way").set_value("server").run()
+    for outside in (str(tmp_path / "secret"), "../secret", "trip/../../secret"):
+        app.text_input[0].set_value(outside)
+        app.form_submit_button[0].click().run()
+        assert "There is no folder" in app.error[0].value
+    app.text_input[0].set_value("trip")
+    app.form_submit_button[0].click().run()
+    until = time.monotonic() + PATIENCE
+    while app.get("progress"):
+        assert time.monotonic() < until
+        app.run()
+    table = app.dataframe[0].value
+    assert table["path"].tolist() == ["1.jpg", "2.jpg"]
+    assert table["status"].tolist() == ["ok", "error"]
+    assert "link" in table["error"].tolist()[1]
