@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 import torchvision
 from torch import Tensor, nn
+from torchvision.models.mobilenetv3 import InvertedResidualConfig, MobileNetV3
 from torchvision.ops import SqueezeExcitation
 
 from fer.emotions import EMOTIONS
@@ -132,11 +133,32 @@ def efficientnet_v2_l() -> nn.Module:
     return torchvision.models.efficientnet_v2_l(num_classes=len(EMOTIONS))
 
 
+def lite(dropout: float = 0.2) -> nn.Module:
+    """Build torchvision's MobileNetV3 (Howard et al. 2019) on a scale for small faces.
+
+    Float `[N, 3, 48, 48]` to logits `[N, 7]`, in half a million parameters and 19 M
+    multiply-adds: the first stages keep half and a quarter of the resolution, where the
+    full-size network would have left a sixteenth.
+    """
+    # input, kernel, expanded and output channels, squeeze-and-excitation, activation, stride
+    stages: list[tuple[int, int, int, int, bool, str, int]] = [
+        (16, 3, 64, 24, False, "RE", 1),
+        (24, 3, 96, 24, False, "RE", 1),
+        (24, 5, 96, 40, True, "HS", 2),
+        *[(40, 5, 160, 40, True, "HS", 1)] * 2,
+        (40, 5, 160, 80, True, "HS", 2),
+        *[(80, 5, 200, 80, True, "HS", 1)] * 3,
+    ]
+    settings = [InvertedResidualConfig(*stage, 1, 1.0) for stage in stages]
+    return MobileNetV3(settings, last_channel=256, num_classes=len(EMOTIONS), dropout=dropout)
+
+
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "cnn": StudyCNN,
     "residual": ResidualNetwork,
     "resnet50": resnet50,
     "efficientnet_v2_l": efficientnet_v2_l,
+    "lite": lite,
 }
 
 
@@ -145,6 +167,7 @@ EXPLAINED_LAYERS = {
     "residual": "stages.2",  # 6 x 6
     "resnet50": "layer3",  # a sixteenth of the input's side
     "efficientnet_v2_l": "features.5",  # a sixteenth
+    "lite": "features.5",  # 12 x 12
 }
 """The layer of each architecture whose maps `fer.explain` weighs."""
 

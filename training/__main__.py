@@ -7,15 +7,20 @@ python -m training card cnn
 python -m training publish cnn --repo-id ORG/NAME
 """
 
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 from lightning.fabric import Fabric
+from lightning.fabric.loggers import TensorBoardLogger
+from safetensors import SafetensorError
 
-from fer.artifacts import find_model, load_network
-from fer.errors import FerError, UnknownModel
+from fer.artifacts import MODELS, find_model, load_network
+from fer.errors import FerError
 from fer.report import Report
 from training.artifact import write_artifact
 from training.card import write_card
@@ -26,6 +31,7 @@ from training.prepare import prepare
 from training.publish import find_artifact, publish_all, publish_model, stage_models
 from training.recipe import list_recipes, load_recipe
 from training.space import publish_space, stage_space
+from training.zoo import train_all
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -41,6 +47,9 @@ def train_(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The model's folder [runs/NAME].")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write each epoch's figures to OUT.tensorboard.")
+    ] = False,
     images: Annotated[
         int | None, typer.Option(help="Use only so many of each split: a smoke run.")
     ] = None,
@@ -52,13 +61,43 @@ def train_(
     recipe = load_recipe(recipe_name, {key: value for key, _, value in pairs})
     out = out or Path("runs") / recipe.name
     train, validation, test = (load_split(data, name).head(images) for name in SPLITS)
-    fabric = Fabric(precision=recipe.precision)
+    fabric = Fabric(
+        devices=int(os.environ.get("LOCAL_WORLD_SIZE", 0)) or "auto",  # torchrun's own count
+        num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", 1)),
+        precision=recipe.precision,
+        loggers=_tensorboard(out) if tensorboard else None,
+    )
     fabric.launch()
     checkpoint = out.with_name(out.name + ".ckpt")
-    result = fit(recipe, train, validation, checkpoint, fabric=fabric, resume=resume)
-    if fabric.is_global_zero:
-        metrics = write_artifact(out, recipe, result, train, validation, test)
-        print(f"{out}: {_summary(metrics['splits'])}")
+    try:
+        result = fit(recipe, train, validation, checkpoint, fabric=fabric, resume=resume)
+        if fabric.is_global_zero:
+            metrics = write_artifact(out, recipe, result, train, validation, test, fabric.device)
+            print(f"{out}: {_summary(metrics['splits'])}")
+    except KeyboardInterrupt as interrupt:
+        raise FerError(
+            f"Interrupted: the epochs done are in {checkpoint}, and --resume goes on from there."
+        ) from interrupt
+
+
+def _tensorboard(out: Path) -> TensorBoardLogger:
+    try:
+        return TensorBoardLogger(out.parent, name=f"{out.name}.tensorboard", version="")
+    except ModuleNotFoundError as error:
+        raise FerError("--tensorboard needs the package tensorboard: pip install it.") from error
+
+
+@app.command("zoo", context_settings={"ignore_unknown_options": True})
+def zoo_(
+    data: Data,
+    runs: Annotated[Path, typer.Option(help="Where the models go.")] = Path("runs"),
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="Passed on to every `train`.")
+    ] = None,
+) -> None:
+    """Train every recipe, the most valuable first; what is finished is skipped."""
+    if failed := train_all(data, runs, arguments or ()):
+        raise FerError(f"These recipes failed, each for the reason above: {', '.join(failed)}.")
 
 
 @app.command("evaluate")
@@ -67,6 +106,7 @@ def evaluate_(
 ) -> None:
     """Measure a model's weights again and print what comes out."""
     config, network = load_network(find_model(model))
+    network.to("cuda" if torch.cuda.is_available() else "cpu")
     train, validation, test = (load_split(data, name) for name in SPLITS)
     result = evaluate(network, config.preprocessing, train, validation, test)
     print(f"{model}: {_summary(result.splits)}")
@@ -88,11 +128,12 @@ def list_() -> None:
     print(f"{'recipe':32}{'epochs':>7}{'validation':>12}{'test':>9}  init")
     for name in list_recipes():
         recipe = load_recipe(name)
-        try:
-            report = Report.read(find_model(name))
-        except UnknownModel:
+        places = (MODELS / name, Path("runs") / name)
+        folder = next((place for place in places if (place / "metrics.json").is_file()), None)
+        if folder is None:
             print(f"{name:32}{recipe.epochs:7}{'not trained':>21}  {recipe.init}")
             continue
+        report = Report.read(folder)
         print(
             f"{name:32}{recipe.epochs:7}{report.accuracy('validation'):12.4f}"
             f"{report.accuracy('test'):9.4f}  {report.metrics['init']}"
@@ -171,9 +212,11 @@ def _summary(splits: dict) -> str:
 
 def main() -> None:
     """Run the command; what a user got wrong ends in one sentence and exit status 2."""
+    # A scheduler's polite end is treated as Ctrl-C is.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
-    except (FerError, OSError) as error:
+    except (FerError, OSError, SafetensorError) as error:
         print(f"training: {error}", file=sys.stderr)
         sys.exit(2)
 

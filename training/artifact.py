@@ -23,7 +23,13 @@ from training.recipe import Recipe
 
 
 def write_artifact(
-    folder: Path, recipe: Recipe, fit: Fit, train: Split, validation: Split, test: Split
+    folder: Path,
+    recipe: Recipe,
+    fit: Fit,
+    train: Split,
+    validation: Split,
+    test: Split,
+    device: torch.device | str = "cpu",
 ) -> dict[str, Any]:
     """Write a model's folder and return its metrics.
 
@@ -33,6 +39,7 @@ def write_artifact(
     Args:
         folder: the model's folder; `<folder>.partial` beside it is used while writing.
         train, validation, test: the data, on the CPU.
+        device: where the network runs while it is measured.
     """
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -44,6 +51,7 @@ def write_artifact(
     )
     (partial / "config.json").write_text(config.to_json())
     _, network = load_network(partial)
+    network.to(device)
 
     evaluation = evaluate(network, recipe.preprocessing, train, validation, test)
     config = dataclasses.replace(config, temperature=evaluation.temperature)

@@ -1,6 +1,6 @@
 """Augmentation of a whole batch at once, on its device, with a random draw for every image.
 
-One affine map (flip, rotation, zoom, shift) is sampled once, so that pixels are
+One affine map (flip, rotation, zoom, shift, crop) is sampled once, so that pixels are
 interpolated once; then brightness, contrast, a random rectangle erased, and mixup.
 """
 
@@ -24,6 +24,8 @@ class Augmentation:
     """Shift to every side, as a share of the image's side."""
     zoom: float = 0.2
     """Growing and shrinking: a factor in 1 - zoom .. 1 + zoom."""
+    crop: int = 0
+    """Side in pixels of a window cut out at random and scaled back to the whole; 0 is off."""
     brightness: float = 0.2
     """Added to pixels in 0..1, to either side."""
     contrast: float = 0.2
@@ -62,6 +64,11 @@ class Augmentation:
         # A shift by the whole side is 2 in the coordinates of `affine_grid` (-1 to 1).
         shift_x = _spread(count, 2 * self.shift, images, generator)
         shift_y = _spread(count, 2 * self.shift, images, generator)
+        if self.crop:
+            share = self.crop / images.shape[-1]
+            cos, sin = share * cos, share * sin
+            shift_x = shift_x + _spread(count, 1 - share, images, generator)
+            shift_y = shift_y + _spread(count, 1 - share, images, generator)
         theta = torch.stack([mirror * cos, -mirror * sin, shift_x, sin, cos, shift_y], dim=1)
         grid = F.affine_grid(theta.view(count, 2, 3), list(images.shape), align_corners=False)
         return F.grid_sample(images, grid, padding_mode="border", align_corners=False)

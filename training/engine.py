@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -25,7 +25,9 @@ from tqdm import tqdm
 from fer.errors import FerError
 from fer.networks import build_network
 from training.balance import class_weights, epoch_order, logit_offsets
+from training.checkpoint import State
 from training.data import Split
+from training.distil import Teachers
 from training.evaluate import predict_logits
 from training.freezing import freeze, initialise
 from training.recipe import Recipe
@@ -45,47 +47,6 @@ class Fit:
     """What its first weights truly were."""
     device: str
     """The name of what it was trained on."""
-
-
-@dataclass
-class State:
-    """All that changes during a run, and so all that a checkpoint holds."""
-
-    network: nn.Module
-    average: AveragedModel
-    """The running average of its weights: what is validated and kept."""
-    optimizer: torch.optim.Optimizer
-    epoch: int = 0
-    """Epochs done."""
-    history: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: int = 0
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
-
-    def save(self, path: Path, recipe: Recipe) -> None:
-        """Write a checkpoint beside the old one, then replace that: one is always whole."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        modules = {name: getattr(self, name).state_dict() for name in self._MODULES}
-        torch.save({"recipe": recipe.to_toml()} | vars(self) | modules, partial)
-        os.replace(partial, path)
-
-    def load(self, path: Path, recipe: Recipe) -> None:
-        """Go back to where a checkpoint was written.
-
-        Raises:
-            FerError: if it belongs to another recipe.
-        """
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        if saved.pop("recipe") != recipe.to_toml():
-            raise FerError(
-                f"{path} was written with another recipe: "
-                "give another --out, or train without --resume."
-            )
-        for name in self._MODULES:
-            getattr(self, name).load_state_dict(saved.pop(name))
-        vars(self).update(saved)
-
-    _MODULES = ("network", "average", "optimizer")
 
 
 def fit(
@@ -114,7 +75,56 @@ def fit(
         fabric.launch()
     train, validation = train.to(fabric.device), validation.to(fabric.device)
     targets = train.targets(recipe.votes_weight)
+    run = set_up(fabric, recipe)
+    state = run.state
+    if resume and checkpoint.is_file():
+        state.load(checkpoint, recipe)
 
+    while state.epoch < recipe.epochs:
+        started = time.perf_counter()
+        line = {"epoch": state.epoch + 1} | train_epoch(fabric, recipe, run, train, targets)
+        line |= _validate(state.average.module, recipe, validation)
+        state.history.append(line | {"seconds": round(time.perf_counter() - started, 2)})
+        state.epoch += 1
+        if line["validation_accuracy"] >= max(x["validation_accuracy"] for x in state.history):
+            state.best_epoch = state.epoch
+            state.best_weights = {
+                name: value.cpu().clone()
+                for name, value in state.average.module.state_dict().items()
+            }
+        fabric.log_dict({k: v for k, v in line.items() if k != "epoch"}, step=state.epoch)
+        if fabric.is_global_zero:
+            state.save(checkpoint, recipe)
+            _print_epoch(recipe, state, len(train))
+        fabric.barrier()
+
+    best = build_network(recipe.network, **recipe.network_arguments)
+    best.load_state_dict(state.best_weights)
+    device = torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "CPU"
+    return Fit(best.eval(), state.history, state.best_epoch, run.init, device)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A recipe's parts, ready to train."""
+
+    state: State
+    model: nn.Module
+    """The state's network as Fabric wraps it, for autocast and DDP."""
+    frozen: list[nn.Module]
+    """The parts of it that do not learn."""
+    init: str
+    """What its first weights truly are."""
+    teachers: Teachers | None
+    """Whose answers it learns, if any."""
+
+
+def set_up(fabric: Fabric, recipe: Recipe) -> Run:
+    """Build a recipe's network, average and optimizer on the devices.
+
+    Args:
+        fabric: launched.
+    """
     torch.manual_seed(recipe.seed)
     network = build_network(recipe.network, **recipe.network_arguments)
     init = initialise(network, recipe.network, recipe.init)
@@ -128,31 +138,23 @@ def fit(
     if recipe.compile and _has_compiler():
         network.compile()
     model, optimizer = fabric.setup(network, _optimizer(network, recipe))
-    state = State(network, average, optimizer)
-    if resume and checkpoint.is_file():
-        state.load(checkpoint, recipe)
+    teachers = Teachers.load(recipe.teachers, fabric.device) if recipe.teachers else None
+    return Run(State(network, average, optimizer), model, frozen, init, teachers)
 
-    while state.epoch < recipe.epochs:
-        started = time.perf_counter()
-        line = {"epoch": state.epoch + 1} | _train_epoch(
-            fabric, recipe, state, model, frozen, train, targets
-        )
-        line |= _validate(average.module, recipe, validation)
-        state.history.append(line | {"seconds": round(time.perf_counter() - started, 2)})
-        state.epoch += 1
-        if line["validation_accuracy"] >= max(x["validation_accuracy"] for x in state.history):
-            state.best_epoch = state.epoch
-            state.best_weights = {
-                name: value.cpu().clone() for name, value in average.module.state_dict().items()
-            }
-        if fabric.is_global_zero:
-            state.save(checkpoint, recipe)
-        fabric.barrier()
 
-    best = build_network(recipe.network, **recipe.network_arguments)
-    best.load_state_dict(state.best_weights)
-    device = torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "CPU"
-    return Fit(best.eval(), state.history, state.best_epoch, init, device)
+def _print_epoch(recipe: Recipe, state: State, images: int) -> None:
+    """Leave one line an epoch on stderr: what it gave, how fast, and how long it still takes."""
+    line = state.history[-1]
+    done = [entry["seconds"] for entry in state.history]
+    left = sum(done) / len(done) * (recipe.epochs - state.epoch)
+    tqdm.write(
+        f"epoch {state.epoch}/{recipe.epochs}: loss {line['train_loss']:.4f}, "
+        f"validation accuracy {line['validation_accuracy']:.4f} "
+        f"(best {max(x['validation_accuracy'] for x in state.history):.4f}, "
+        f"epoch {state.best_epoch}), {images / line['seconds']:,.0f} images/s, "
+        f"{tqdm.format_interval(left)} left",
+        file=sys.stderr,
+    )
 
 
 def _has_compiler() -> bool:
@@ -193,22 +195,19 @@ def learning_rate(recipe: Recipe, epoch: float) -> float:
     return recipe.lr * (1 + math.cos(math.pi * min(done, 1))) / 2
 
 
-def _train_epoch(
-    fabric: Fabric,
-    recipe: Recipe,
-    state: State,
-    model: nn.Module,
-    frozen: list[nn.Module],
-    train: Split,
-    targets: Tensor,
+def train_epoch(
+    fabric: Fabric, recipe: Recipe, run: Run, train: Split, targets: Tensor
 ) -> dict[str, float]:
     """Pass once over the training images; return the epoch's training figures.
 
     Args:
-        model: the state's network as Fabric wraps it, for autocast and DDP.
-        frozen: the parts of it that do not learn.
+        train: on the fabric's device.
         targets: float `[N, 7]`, what is learnt of each training image.
+
+    Raises:
+        FerError: if the loss is no longer a number.
     """
+    state, model = run.state, run.model
     device, epoch, optimizer = fabric.device, state.epoch, state.optimizer
     # The order is the same on every rank; augmentation and dropout differ.
     order_seed = recipe.seed * 10_000 + epoch
@@ -227,7 +226,7 @@ def _train_epoch(
     weights = class_weights(recipe.balance, train.labels)
     offsets = logit_offsets(recipe.balance, train.labels)
     model.train()
-    for layer in frozen:
+    for layer in run.frozen:
         layer.eval()
     bar = tqdm(
         batches,
@@ -236,6 +235,7 @@ def _train_epoch(
         unit="image",
         disable=not fabric.is_global_zero,
         leave=False,
+        mininterval=1,
     )
     for step, batch in enumerate(bar):
         lr = learning_rate(recipe, epoch + (step + 1) / steps)
@@ -243,6 +243,9 @@ def _train_epoch(
             group["lr"] = lr
         index = batch[fabric.global_rank :: fabric.world_size]
         images, target = recipe.augmentation(train.images[index], targets[index], generator)
+        if run.teachers is not None:
+            with fabric.autocast():
+                target = torch.lerp(target, run.teachers(images), recipe.teachers_weight)
         faces = recipe.preprocessing.tensor(images).contiguous(memory_format=torch.channels_last)
         logits = model(faces)
         learnt = logits.float() if offsets is None else logits.float() + offsets

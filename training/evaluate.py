@@ -35,14 +35,18 @@ def predict_logits(
     """Run a network over face images.
 
     Args:
-        images: uint8 `[N, 1, 48, 48]`, on the network's device.
+        images: uint8 `[N, 1, 48, 48]`, on any device.
 
     Returns:
-        float32 logits `[N, 7]`. The network is left in the mode it was in.
+        float32 logits `[N, 7]`, on the images' device. The network is left in the mode it was in.
     """
     training = network.training
+    device = next(network.parameters()).device
     network.eval()
-    logits = [network(preprocessing.tensor(batch)).float() for batch in images.split(batch_size)]
+    logits = [
+        network(preprocessing.tensor(batch.to(device))).float().to(images.device)
+        for batch in images.split(batch_size)
+    ]
     network.train(training)
     return torch.cat(logits)
 

@@ -40,6 +40,10 @@ class Recipe:
     """How training images are varied."""
     votes_weight: float = 0.0
     """Target: 0 is FER-2013's label, 1 the FER+ votes as a distribution, between is a mix."""
+    teachers: list[str] = field(default_factory=list)
+    """Models, by name or folder, whose mean answer becomes part of the target (distillation)."""
+    teachers_weight: float = 0.7
+    """Share of the target that is the teachers' answer, if there are any."""
     label_smoothing: float = 0.1
     """Share of the target spread evenly over the classes."""
     balance: Balance = "none"

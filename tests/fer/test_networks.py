@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from fer.errors import UnknownModel
 from fer.networks import NETWORKS, ResidualBlock, build_network
@@ -47,3 +48,11 @@ def test_residual_network_grows_with_its_arguments():
 def test_unknown_networks_are_refused(name, arguments):
     with pytest.raises(UnknownModel, match=f"'{name}'"):
         build_network(name, **arguments)
+
+
+def test_lite_is_within_its_budget():
+    network = build_network("lite").eval()
+    assert sum(p.numel() for p in network.parameters()) <= 1_000_000
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        network(torch.rand(1, 3, 48, 48))
+    assert counter.get_total_flops() / 2 <= 20_000_000

@@ -48,6 +48,16 @@ def test_rotation_keeps_the_shape_and_reaches_its_limit():
     assert angle.max() > 9
 
 
+def test_crop_is_a_window_at_a_place_of_its_own():
+    ramp = (torch.arange(48, dtype=torch.uint8) * 5).repeat(200, 1, 48, 1)
+    out, _ = apply(ramp, crop=40)
+    columns = out[:, 0, 24] * 255 / 5  # which column each pixel came from
+    assert torch.allclose(columns[:, 40] - columns[:, 7], torch.tensor(33 * 40 / 48), atol=0.02)
+    left = columns[:, 7] - (7.5 * 40 / 48 - 0.5)  # the window's left edge
+    assert left.min() == pytest.approx(0, abs=0.3)
+    assert left.max() == pytest.approx(8, abs=0.3)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -55,6 +65,7 @@ def test_rotation_keeps_the_shape_and_reaches_its_limit():
         {"rotate": 10},
         {"shift": 0.1},
         {"zoom": 0.2},
+        {"crop": 40},
         {"brightness": 0.2},
         {"contrast": 0.3},
         {"erase": 0.5},

@@ -65,6 +65,32 @@ def test_another_recipe_s_checkpoint_is_refused(recipe, train, validation, tmp_p
         fit(recipe, train, validation, tmp_path / "run.ckpt", resume=True)
 
 
+def test_interrupted_while_it_saves_keeps_the_older_checkpoint(
+    recipe, train, validation, tmp_path, monkeypatch
+):
+    path = tmp_path / "run.ckpt"
+    fit(dataclasses.replace(recipe, epochs=1), train, validation, path)
+    before = path.read_bytes()
+    save = torch.save
+
+    def half(value, partial):
+        save(value, partial)
+        partial.write_bytes(partial.read_bytes()[:1000])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save", half)
+    with pytest.raises(KeyboardInterrupt):
+        fit(dataclasses.replace(recipe, epochs=1), train, validation, path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint at all", b"PK\x03\x04 half a file"])
+def test_a_damaged_checkpoint_is_a_sentence(recipe, train, validation, tmp_path, content):
+    (tmp_path / "run.ckpt").write_bytes(content)
+    with pytest.raises(FerError, match="is not a checkpoint"):
+        fit(recipe, train, validation, tmp_path / "run.ckpt", resume=True)
+
+
 @pytest.mark.parametrize("balance", ["inverse", "effective", "sampler", "logits"])
 def test_learns_with_every_balance(recipe, train, validation, tmp_path, balance):
     balanced = dataclasses.replace(recipe, balance=balance, epochs=6)

@@ -1,12 +1,25 @@
 import json
+import os
+import resource
+import socket
+import subprocess
 import sys
+import time
 
 import pandas as pd
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fer.artifacts import load_network
+from tests.conftest import ROOT
 from training.__main__ import main
 from training.prepare import USAGE
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        return free.getsockname()[1]
 
 
 @pytest.fixture
@@ -41,6 +54,82 @@ def test_train_leaves_a_whole_model(run, data, tmp_path):
     config, _ = load_network(out)
     assert config.temperature != 1.0
     assert {path.name for path in tmp_path.iterdir()} == {"tiny", "tiny.ckpt"}
+
+
+def in_a_process(*arguments: object, **options) -> subprocess.Popen:
+    """Start `python -m training …` for real."""
+    command = [sys.executable, "-m", *map(str, arguments)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, **options)
+
+
+def test_ended_by_sigterm_and_resumed_equals_undisturbed(data, tmp_path):
+    common = ["--data", data, "--images", 384, "epochs=3", "warmup_epochs=0.5"]
+    whole = in_a_process("training", "train", "cnn", "--out", tmp_path / "whole", *common)
+    assert whole.wait(300) == 0, whole.stderr.read()
+
+    out, checkpoint = tmp_path / "run", tmp_path / "run.ckpt"
+    run = in_a_process("training", "train", "cnn", "--out", out, *common)
+    while not checkpoint.exists():
+        assert run.poll() is None, run.stderr.read()
+        time.sleep(0.01)
+    run.terminate()
+    _, stderr = run.communicate(timeout=300)
+    assert run.returncode == 2, stderr
+    assert stderr.splitlines()[-1].startswith("training: Interrupted: the epochs done are in")
+    assert not out.exists()
+
+    resumed = in_a_process("training", "train", "cnn", "--out", out, "--resume", *common)
+    assert resumed.wait(300) == 0, resumed.stderr.read()
+    first, second = (
+        (tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "run")
+    )
+    assert first == second
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_the_old_model(data, tmp_path):
+    out = tmp_path / "tiny"
+    out.mkdir()
+    (out / "config.json").write_text("an older model")
+    arguments = ["train", "cnn", "--data", data, "--out", out, "--images", 128, "epochs=1"]
+    limit = (1_000_000, 1_000_000)  # bytes a file: less than a checkpoint
+    run = in_a_process(
+        "training",
+        *arguments,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+    )
+    _, stderr = run.communicate(timeout=300)
+    assert run.returncode == 2, stderr
+    assert f"training: The checkpoint {out}.ckpt cannot be written" in stderr.splitlines()[-1]
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+    assert (out / "config.json").read_text() == "an older model"
+
+
+def test_two_processes_train_one_model(data, tmp_path):
+    run = in_a_process(
+        "torch.distributed.run", "--nproc-per-node", 2, "--master-port", free_port(),
+        "-m", "training", "train", "cnn", "--data", data, "--out", tmp_path / "both",
+        "--images", 128, "epochs=1",
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    stdout, stderr = run.communicate(timeout=300)
+    assert run.returncode == 0, stderr
+    assert stdout.count("test accuracy") == 1
+    assert load_network(tmp_path / "both")[0].network == "cnn"
+
+
+def test_tensorboard_gets_each_epoch_s_figures(run, data, tmp_path):
+    out = tmp_path / "tiny"
+    status, _, stderr = run(
+        "train", "cnn", "--data", data, "--out", out, "--images", 128, "--tensorboard", "epochs=2"
+    )
+    assert status == 0, stderr
+    events = EventAccumulator(str(tmp_path / "tiny.tensorboard")).Reload()
+    history = pd.read_csv(out / "history.csv")
+    for name in ("train_loss", "validation_accuracy", "lr"):
+        scalars = events.Scalars(name)
+        assert [scalar.step for scalar in scalars] == [1, 2]
+        assert [scalar.value for scalar in scalars] == pytest.approx(history[name].tolist())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,46 @@
+import dataclasses
+
+import pytest
+import torch
+
+from fer.artifacts import MODELS, ModelConfig, load_network, save_weights
+from fer.errors import UnknownModel
+from training.distil import Teachers
+from training.engine import fit
+from training.recipe import load_recipe
+
+
+def test_teachers_answer_with_their_mean_calibrated_probabilities(test_split):
+    config, network = load_network(MODELS / "cnn")
+    hotter = dataclasses.replace(config, temperature=4.0)
+    teachers = Teachers([(config, network), (hotter, network)])
+    images = test_split.images.float() / 255
+    with torch.no_grad():
+        logits = network(config.preprocessing.tensor(images))
+    expected = ((logits / config.temperature).softmax(1) + (logits / 4).softmax(1)) / 2
+    assert torch.allclose(teachers(images), expected, atol=1e-6)
+
+
+def test_a_pupil_learns_its_teacher_s_answers_and_not_the_labels(train, validation, tmp_path):
+    recipe = load_recipe(
+        "cnn", {"epochs": "6", "batch_size": "56", "warmup_epochs": "1", "ema_decay": "0.8"}
+    )
+    teacher = fit(recipe, train, validation, tmp_path / "teacher.ckpt").network
+    folder = tmp_path / "teacher"
+    save(teacher, recipe, folder)
+    # Labels that say nothing: all that there is to learn comes from the teacher.
+    blind = dataclasses.replace(train, labels=train.labels.roll(3))
+    pupil = dataclasses.replace(recipe, teachers=[str(folder)], teachers_weight=1.0)
+    result = fit(pupil, blind, validation, tmp_path / "pupil.ckpt")
+    assert result.history[-1]["validation_accuracy"] > 0.8
+
+
+def save(network, recipe, folder):
+    save_weights(network, folder)
+    config = ModelConfig(recipe.network, preprocessing=recipe.preprocessing)
+    (folder / "config.json").write_text(config.to_json())
+
+
+def test_a_teacher_that_is_not_there_is_a_sentence():
+    with pytest.raises(UnknownModel, match="no model 'nope'"):
+        Teachers.load(["nope"], "cpu")

@@ -1,0 +1,66 @@
+"""What a run can go on from: all of its changing state, in one file that is always whole."""
+
+import os
+import pickle
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from fer.errors import FerError
+from training.recipe import Recipe
+
+
+@dataclass
+class State:
+    """All that changes during a run, and so all that a checkpoint holds."""
+
+    network: nn.Module
+    average: AveragedModel
+    """The running average of its weights: what is validated and kept."""
+    optimizer: torch.optim.Optimizer
+    epoch: int = 0
+    """Epochs done."""
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def save(self, path: Path, recipe: Recipe) -> None:
+        """Write a checkpoint beside the old one, then replace that: one is always whole.
+
+        Raises:
+            FerError: if it cannot be written, say because the disk is full.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".partial")
+        modules = {name: getattr(self, name).state_dict() for name in self._MODULES}
+        try:
+            torch.save({"recipe": recipe.to_toml()} | vars(self) | modules, partial)
+        except (OSError, RuntimeError) as error:  # the latter is what torch makes of a full disk
+            partial.unlink(missing_ok=True)
+            reason = str(error).splitlines()[0]
+            raise FerError(f"The checkpoint {path} cannot be written: {reason}") from error
+        os.replace(partial, path)
+
+    def load(self, path: Path, recipe: Recipe) -> None:
+        """Go back to where a checkpoint was written.
+
+        Raises:
+            FerError: if it belongs to another recipe, or is not a checkpoint.
+        """
+        try:
+            saved = torch.load(path, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise FerError(f"{path} is not a checkpoint: delete it and train again.") from error
+        if saved.pop("recipe") != recipe.to_toml():
+            raise FerError(
+                f"{path} was written with another recipe: "
+                "give another --out, or train without --resume."
+            )
+        for name in self._MODULES:
+            getattr(self, name).load_state_dict(saved.pop(name))
+        vars(self).update(saved)
+
+    _MODULES = ("network", "average", "optimizer")
