@@ -157,11 +157,9 @@ def damaged_weights(folder: Path) -> list[str]:
     found = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob(WEIGHTS)
     }
-    return sorted(
-        {WEIGHTS}
-        if not stated
-        else {name for name in stated | found if stated.get(name) != found.get(name)}
-    )
+    if not stated or not isinstance(stated, dict):
+        return [WEIGHTS]
+    return sorted(name for name in stated | found if stated.get(name) != found.get(name))
 
 
 def list_models() -> list[str]:
@@ -180,7 +178,7 @@ def read_config(folder: Path) -> ModelConfig:
         return ModelConfig.from_json((folder / "config.json").read_text())
     except OSError as error:
         raise UnknownModel(f"{folder} has no readable config.json: {error.strerror}.") from error
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UnknownModel(f"{folder / 'config.json'} is not a model's config: {error}.") from error
 
 

@@ -143,7 +143,9 @@ class Handler(BaseHTTPRequestHandler):
             for part, status in list(hub.statuses.items()):
                 if part in f"{self.command} {parts.path}":
                     raise Refusal(status, HTTPStatus(status).phrase)
-            with hub.lock:
+            # One change at a time; reading goes on beside it.
+            reads = self.command in ("GET", "HEAD")
+            with contextlib.nullcontext() if reads else hub.lock:
                 self.route([unquote(step) for step in parts.path.strip("/").split("/")])
         except Refusal as refusal:
             self.answer(

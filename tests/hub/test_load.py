@@ -1,5 +1,6 @@
 """What can go wrong between a Hub and a model: each a sentence, and nothing that runs code."""
 
+import json
 import pickle
 
 import pytest
@@ -66,7 +67,16 @@ def test_another_kind_of_repository_is_refused_before_its_weights_come(server):
     assert "org/bert on the Hub is not a model of this library" in refused("org/bert")
     add("org/bert", config_json=b'{"model_type": "bert"}', model_safetensors=b"\0" * 1000)
     assert "is not a model of this library" in refused("org/bert")
+    add("org/bert", config_json=b"[]", metrics_json=b"[]")
+    assert "is not a model of this library" in refused("org/bert")
     assert not server.asked("GET", "model.safetensors")
+
+
+def test_weights_that_no_metrics_vouch_for(published, artifact):
+    metrics = json.loads((artifact / "metrics.json").read_text())
+    for stated in ({}, [], {"model.safetensors": "0" * 64}, {"other.safetensors": "0" * 64}):
+        add(published, metrics_json=json.dumps(metrics | {"weights_sha256": stated}).encode())
+        assert "safetensors cannot be trusted" in refused(published)
 
 
 def test_only_a_model_s_files_are_downloaded_and_nothing_is_unpickled(
