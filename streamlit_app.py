@@ -43,6 +43,6 @@ with st.spinner("Starting: loading the networks' code …"):
 page.run()
 st.caption(
     "An expression is not a feeling: the models name what a face shows, learnt from labels that "
-    "people agree on two thirds of the time. Photos stay in this server's memory and are gone "
-    "when the page closes."
+    "people agree on two thirds of the time. Photos stay in this server's memory and are let go "
+    "once they are scored or the page closes."
 )

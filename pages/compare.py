@@ -4,12 +4,12 @@ Everything shown is read from the models' folders; weights are loaded only to ti
 """
 
 import os
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
 from fer import artifacts
-from fer.artifacts import find_model, list_models
 from fer.comparison import Answers, best_by_emotion, per_emotion, summarize
 from fer.duel import duel
 from fer.emotions import EMOTIONS
@@ -18,6 +18,7 @@ from fer.evidence import Evidence
 from fer.figures import model_colours
 from fer.references import REFERENCES
 from fer.timing import milliseconds_a_face
+from pages.common import model_folder, offered_models
 from pages.compare_images import numbers
 from pages.compare_own import own_data
 from pages.compare_views import (
@@ -38,9 +39,9 @@ FILES = ("config.json", "metrics.json", "predictions.parquet", "history.csv")
 
 
 @st.cache_resource(max_entries=100, show_spinner=False)
-def read_evidence(name: str, _folder: object, stamp: tuple[object, ...]) -> Evidence:
+def read_evidence(name: str, _folder: Path, stamp: tuple[object, ...]) -> Evidence:
     """Read a model's folder once for all visitors, until one of its files changes."""
-    return Evidence.read(name, find_model(name))
+    return Evidence.read(name, _folder)
 
 
 @st.cache_resource
@@ -58,9 +59,9 @@ def read_all() -> tuple[dict[str, Evidence], dict[str, str]]:
     """Return the models that can be compared, and the reason for each that cannot."""
     found: dict[str, Evidence] = {}
     reasons: dict[str, str] = {}
-    for name in list_models():
+    for name in offered_models():
         try:
-            folder = find_model(name)
+            folder = model_folder(name)
             paths = [folder / file for file in FILES]
             stamp = tuple(path.stat().st_mtime_ns if path.exists() else None for path in paths)
             found[name] = read_evidence(name, folder, (str(folder), *stamp))
@@ -250,7 +251,7 @@ def measure_times(found: dict[str, Evidence]) -> None:
         progress.progress(done / len(found), f"Timing {name} …")
         if timing_key(evidence) not in timings():
             try:
-                timings()[timing_key(evidence)] = milliseconds_a_face(find_model(name))
+                timings()[timing_key(evidence)] = milliseconds_a_face(model_folder(name))
             except FerError as error:
                 st.toast(without_place(error), icon=":material/timer_off:")
     progress.empty()
