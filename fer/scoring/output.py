@@ -161,8 +161,10 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        # pyarrow's own text says less than the system's.
+        reason = os.strerror(error.errno) if error.errno else str(error)
         raise OutputFailed(
-            f"{path} cannot be written: {error.strerror or error}. What is complete is kept; "
+            f"{path} cannot be written: {reason}. What is complete is kept; "
             "the same command goes on from there."
         ) from error
 

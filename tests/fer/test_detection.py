@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from facenet_pytorch import MTCNN
 from PIL import Image
 
+from fer.boxes import Box
 from fer.detection import Detector
 
 
@@ -53,3 +55,28 @@ def test_images_too_small_for_a_face_have_none(detector, size):
 
 def test_no_photos_give_no_results(detector):
     assert detector.detect([]) == []
+
+
+def test_finds_what_the_package_s_own_loop_finds_and_where(detector, astronaut):
+    wide = Image.new("RGB", (1920, 1080), "gray")
+    head = astronaut.crop((150, 20, 310, 200))
+    for index, width in enumerate((60, 75, 100, 150, 250, 400)):
+        wide.paste(head.resize((width, width * 9 // 8)), (20 + index * 250, 30 + 90 * index))
+    theirs = MTCNN(keep_all=True)
+    for photo in (astronaut, wide):
+        boxes, scores = theirs.detect(photo)
+        large = [
+            Box(*box)
+            for box, score in zip(boxes, scores, strict=True)
+            if score > 0.9 and Box(*box).height >= 40
+        ]
+        ours = [face.box for face in detector.detect([photo])[0]]
+        assert len(large) == (6 if photo is wide else 1)
+        for box in large:
+            nearest = min(ours, key=lambda other: np.abs(np.subtract(other, box)).max())
+            assert np.abs(np.subtract(nearest, box)).max() < 0.25 * box.height
+
+
+def test_a_face_over_the_edge_and_one_as_large_as_the_photo(detector, astronaut):
+    assert len(detector.detect([astronaut.crop((190, 60, 400, 300))])[0]) == 1
+    assert len(detector.detect([astronaut.crop((170, 40, 290, 190))])[0]) == 1

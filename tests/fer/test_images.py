@@ -3,18 +3,20 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from pillow_heif import register_heif_opener
 
 from fer.errors import UnreadableImage
-from fer.images import read_image
+from fer.images import FORMATS, read_image, read_photo
 
 
 def encoded(image: Image.Image, kind: str, **options) -> bytes:
+    register_heif_opener()
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF"])
+@pytest.mark.parametrize("kind", FORMATS)
 def test_reads_every_format_as_rgb(kind, astronaut):
     image = read_image(encoded(astronaut, kind))
     assert (image.mode, image.size) == ("RGB", (512, 512))
@@ -79,7 +81,7 @@ def test_says_what_is_wrong(source, sentence):
         read_image(source)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "HEIF"])
 def test_truncated_files_are_refused_at_every_length(kind, astronaut):
     whole = encoded(astronaut.resize((64, 64)), kind)
     for end in (1, 3, 12, 30, len(whole) // 4, len(whole) // 2):
@@ -92,3 +94,21 @@ def test_gigantic_dimensions_are_refused_before_they_are_decoded():
     bomb = encoded(Image.new("1", (20_000, 20_000)), "PNG")
     with pytest.raises(UnreadableImage, match="100 million pixels"):
         read_image(bomb)
+
+
+def test_a_jpeg_is_decoded_no_larger_than_needed(astronaut):
+    large = astronaut.resize((2048, 1536))
+    for at_least, side in ((None, 2048), (2000, 2048), (1024, 1024), (1000, 1024), (300, 512)):
+        photo = read_photo(encoded(large, "JPEG"), at_least)
+        assert photo.size == (2048, 1536)
+        assert photo.image.size == (side, side * 3 // 4)
+    assert read_photo(encoded(large, "PNG"), 300).image.size == (2048, 1536)
+    assert read_photo(encoded(astronaut, "JPEG"), 2000).image.size == (512, 512)
+
+
+def test_a_small_decoded_jpeg_is_upright_as_well(astronaut):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo = read_photo(encoded(astronaut.resize((2048, 1024)), "JPEG", exif=exif), 512)
+    assert photo.size == (1024, 2048)
+    assert photo.image.size == (256, 512)

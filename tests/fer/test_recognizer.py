@@ -70,3 +70,13 @@ def test_a_face_as_plain_values():
         "whole_image": False,
         "probabilities": dict(zip(EMOTIONS, face.probabilities, strict=True)),
     }
+
+
+def test_boxes_of_a_photo_decoded_small_are_in_its_own_pixels(recognizer, astronaut, tmp_path):
+    astronaut.resize((4096, 4096)).save(tmp_path / "large.jpg")
+    assert recognizer.read(tmp_path / "large.jpg").image.size == (2048, 2048)
+    (small,) = recognizer.recognize([astronaut])[0]
+    (large,) = recognizer.recognize([tmp_path / "large.jpg"])[0]
+    assert np.allclose(np.array(large.box) / 8, small.box, atol=5)
+    assert np.allclose(np.array(large.crop) / 8, small.crop, atol=5)
+    assert large.emotion == small.emotion

@@ -1,0 +1,242 @@
+import errno
+import os
+import resource
+import signal
+from contextlib import suppress
+from dataclasses import replace
+from hashlib import sha512
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from fer.scoring.csv_output import HEADER, CsvOutput, csv_lines
+from fer.scoring.output import OutputFailed, OutputRefused, Paths, Run
+from fer.scoring.parquet_output import ParquetOutput
+from fer.scoring.rows import to_frame
+from fer.scoring.run import open_output
+
+RUN = Run("/photos", "cnn", "digest", {"min_face": 24})
+KINDS = [(CsvOutput, "t.csv"), (ParquetOutput, "t.parquet")]
+
+
+def photo(number: int, faces: int = 1, status: str = "ok"):
+    """The rows of a photo whose name has all that CSV has to quote."""
+    path = f'a "{number}",\n\r.jpg'
+    return [
+        {"path": path, "status": status, "face": face, "x1": 0.1, "model": "cnn", "error": None}
+        for face in range(faces)
+    ]
+
+
+def write(kind, path, photos, finished=True, **options):
+    output = kind(path, RUN, **{"resume": True, "retry_errors": False} | options)
+    for rows in photos:
+        output.write(rows)
+    output.close(finished)
+    return output
+
+
+def read(path: Path) -> pd.DataFrame:
+    return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+
+
+@pytest.mark.parametrize(("kind", "name"), KINDS)
+def test_what_is_written_is_read_back(kind, name, tmp_path):
+    photos = [photo(1, 2), photo(2)]
+    write(kind, tmp_path / name, photos)
+    table, expected = read(tmp_path / name), to_frame([*photos[0], *photos[1]])
+    assert list(table.columns) == list(expected.columns)
+    assert table["path"].tolist() == expected["path"].tolist()
+    assert table["face"].tolist() == [0, 1, 0]
+    assert table["x1"].tolist() == [0.1] * 3
+
+
+@pytest.mark.parametrize(("kind", "name"), KINDS)
+def test_going_on_adds_to_what_is_there(kind, name, tmp_path):
+    path = tmp_path / name
+    write(kind, path, [photo(1), photo(2, 3)])
+    again = write(kind, path, [photo(3)], finished=False)
+    assert len(again.done) == 2
+    assert all(photo(number)[0]["path"] in again.done for number in (1, 2))
+    assert photo(3)[0]["path"] not in again.done
+    assert len(write(kind, path, []).done) == 3
+    assert read(path)["face"].tolist() == [0, 0, 1, 2, 0]
+    write(kind, path, [photo(9)], resume=False)
+    assert len(read(path)) == 1
+
+
+@pytest.mark.parametrize(("kind", "name"), KINDS)
+def test_errors_are_retried_only_when_asked(kind, name, tmp_path):
+    path = tmp_path / name
+    write(kind, path, [photo(1), photo(2, status="error"), photo(3)])
+    assert len(write(kind, path, []).done) == 3
+    again = write(kind, path, [photo(2)], retry_errors=True)
+    assert len(again.done) == 2
+    table = read(path)
+    assert table["status"].tolist() == ["ok"] * 3
+    assert table["path"].tolist() == [photo(number)[0]["path"] for number in (1, 3, 2)]
+
+
+@pytest.mark.parametrize(("kind", "name"), KINDS)
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"folder": "/others"}, "made of the folder /others"),
+        ({"model": "big"}, "made with the model 'big'"),
+        ({"weights": "x"}, "other weights"),
+        ({"detector": {"min_face": 40}}, "other settings"),
+        ({"format": 0}, "another version"),
+    ],
+)
+def test_another_run_s_table_is_refused(kind, name, change, sentence, tmp_path):
+    path = tmp_path / name
+    made = kind(path, replace(RUN, **change), resume=True, retry_errors=False)
+    made.write(photo(1))
+    made.close(True)
+    before = path.read_bytes()
+    with pytest.raises(OutputRefused, match=f"{sentence}.*--no-resume"):
+        kind(path, RUN, resume=True, retry_errors=False)
+    assert path.read_bytes() == before
+
+
+def test_a_file_of_unknown_origin_is_refused(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("my,own\n1,2\n")
+    with pytest.raises(OutputRefused, match=r"no mine\.csv\.run\.json says"):
+        open_output(path, RUN)
+    write(CsvOutput, tmp_path / "t.csv", [])
+    (tmp_path / "t.csv").write_text("my,own\n1,2\n")
+    with pytest.raises(OutputRefused, match="not a table"):
+        open_output(tmp_path / "t.csv", RUN)
+
+
+def test_a_table_that_another_program_changed_is_refused(tmp_path):
+    path = tmp_path / "t.csv"
+    write(CsvOutput, path, [photo(number) for number in range(3)])
+    path.write_bytes(path.read_bytes() + b"half,a,row\nand,more\n")
+    before = path.read_bytes()
+    with pytest.raises(OutputRefused, match="changed by another program"):
+        open_output(path, RUN)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["t.txt", "t", "t.csv.gz"])
+def test_other_endings_are_refused(name, tmp_path):
+    with pytest.raises(OutputRefused, match=r"\.csv or \.parquet"):
+        open_output(tmp_path / name, RUN)
+
+
+@pytest.mark.parametrize(("kind", "name"), KINDS)
+def test_two_runs_cannot_write_one_table(kind, name, tmp_path):
+    first = kind(tmp_path / name, RUN, resume=True, retry_errors=False)
+    first.write(photo(1))
+    with pytest.raises(OutputRefused, match="another run"):
+        kind(tmp_path / name, RUN, resume=False, retry_errors=False)
+    first.close(True)
+    assert len(read(tmp_path / name)) == 1
+
+
+def test_cut_at_any_byte_nothing_complete_is_lost_and_nothing_torn_stays(tmp_path):
+    path = tmp_path / "t.csv"
+    photos = [photo(1), photo(2, 2), photo(3)]
+    output = CsvOutput(path, RUN, resume=True, retry_errors=False)
+    for rows in photos:
+        output.write(rows)
+    output.file.close()  # as a kill does it: without the note that the end is whole
+    whole = path.read_bytes()
+    ends = [len(HEADER)]
+    for rows in photos:
+        ends.append(ends[-1] + len(csv_lines(rows)))
+    for size in range(len(whole) + 1):
+        path.write_bytes(whole[:size])
+        again = CsvOutput(path, RUN, resume=True, retry_errors=False)
+        complete = sum(size >= end for end in ends[1:])
+        # The last photo that begins may be torn or not: it is done again.
+        assert complete - 1 <= len(again.done) <= complete
+        for rows in photos:
+            if rows[0]["path"] not in again.done:
+                again.write(rows)
+        again.file.close()
+        assert path.read_bytes() == whole
+
+
+def test_a_killed_join_of_parts_neither_loses_nor_doubles_rows(tmp_path):
+    path = tmp_path / "t.parquet"
+    output = write(ParquetOutput, path, [photo(1)], finished=False)
+    part = output.parts / "000001.parquet"
+    kept = part.read_bytes()
+    write(ParquetOutput, path, [photo(2)])
+    output.parts.mkdir()
+    part.write_bytes(kept)  # as if killed after joining it, before removing it
+    (output.parts / "000009.parquet.new").write_bytes(b"torn")
+    again = write(ParquetOutput, path, [photo(3)])
+    assert len(again.done) == 2
+    assert read(path)["path"].tolist() == [photo(number)[0]["path"] for number in (1, 2, 3)]
+    assert not output.parts.exists()
+
+
+def test_parts_are_readable_while_it_goes_on(tmp_path):
+    output = write(ParquetOutput, tmp_path / "t.parquet", [photo(1), photo(2)], finished=False)
+    assert len(pd.read_parquet(output.parts)) == 2
+    assert not output.path.exists()
+
+
+@pytest.mark.parametrize(("kind", "name"), KINDS)
+def test_a_full_disk_keeps_what_is_complete(kind, name, tmp_path, monkeypatch, small_files_only):
+    monkeypatch.setattr("fer.scoring.parquet_output.PART_ROWS", 10)
+    path = tmp_path / name
+    output = kind(path, RUN, resume=True, retry_errors=False)
+    for number in range(20):
+        output.write(long(number))
+    small_files_only((path.stat().st_size if path.exists() else 0) + 1500)
+    numbers = iter(range(20, 1000))
+    with pytest.raises(OutputFailed, match=r"written: File too large\. .* goes on from there"):
+        any(output.write(long(number)) for number in numbers)
+    with suppress(OutputFailed):
+        output.close(False)
+    small_files_only(None)
+    again = kind(path, RUN, resume=True, retry_errors=False)
+    assert len(again.done) >= 20
+    for number in range(100):
+        if long(number)[0]["path"] not in again.done:
+            again.write(long(number))
+    again.close(True)
+    assert read(path)["path"].tolist() == [long(number)[0]["path"] for number in range(100)]
+
+
+@pytest.fixture
+def small_files_only():
+    """Lets files grow to a number of bytes only, as a full disk would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    def limit(size: int | None) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft if size is None else size, hard))
+
+    yield limit
+    limit(None)
+    signal.signal(signal.SIGXFSZ, before)
+
+
+def long(number: int):
+    """A row of which neither ten nor one compress to nothing."""
+    return [{"path": f"{sha512(bytes([number % 256])).hexdigest()} {number}", "status": "ok"}]
+
+
+def test_a_disk_that_is_full_from_the_start_says_so(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OutputFailed, match="No space left on device"):
+        open_output(tmp_path / "t.csv", RUN)
+
+
+def test_paths_are_a_set():
+    names = [f"folder/{number}.jpg" for number in range(1000)]
+    paths = Paths(iter(names + names))
+    assert len(paths) == 1000
+    assert all(name in paths for name in names)
+    assert "folder/1000.jpg" not in paths
+    assert "x" not in Paths()

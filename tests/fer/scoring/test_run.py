@@ -1,0 +1,168 @@
+"""The command as people use it: killed, stopped, gone on with, on Ray."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from fer.cli import app
+from fer.scoring.rows import COLUMNS
+
+DISTURBED = """
+import json, os, random, sys, time
+import fer.recognizer, fer.scoring.run
+from fer.cli import app
+
+folder, output, *signals = sys.argv[1:]
+moment = random.Random(7)
+
+def size():
+    return os.path.getsize(output) if os.path.exists(output) else 0
+
+def run(number):
+    before, child = size(), os.fork()
+    if child == 0:
+        app(["score", folder, "--output", output, "--workers", "1"])
+        os._exit(99)
+    while number:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        if size() > before + 300:
+            time.sleep(moment.uniform(0, 0.03))
+            os.kill(child, number)
+            break
+        time.sleep(0.001)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+print(json.dumps([run(int(number)) for number in signals]))
+"""
+"""Runs the command once for each signal, which it gets once it has written something more."""
+
+
+def disturbed(folder, output, *signals):
+    """Return the runs' exit statuses, and what they said on stderr."""
+    arguments = [sys.executable, "-c", DISTURBED, str(folder), str(output), *map(str, signals)]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=600, check=True)
+    return json.loads(done.stdout), done.stderr
+
+
+def score(folder, output, *options):
+    return CliRunner().invoke(app, ["score", str(folder), "--output", str(output), *options])
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before():
+    """The command's own handlers would outlive it in this process."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(mixed, tmp_path_factory):
+    """The table of a run that nothing happened to."""
+    output = tmp_path_factory.mktemp("undisturbed") / "out.csv"
+    done = score(mixed, output)
+    assert done.exit_code == 0, done.stderr
+    assert "120 photos, " in done.stderr
+    assert "40 errors; 4 files of other kinds skipped." in done.stderr
+    return output.read_bytes()
+
+
+def test_the_table_has_a_line_for_every_file(undisturbed, tmp_path):
+    (tmp_path / "out.csv").write_bytes(undisturbed)
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert tuple(table.columns) == COLUMNS
+    assert table["path"].nunique() == 120
+    assert (table["status"] == "error").sum() == 40
+    assert "./=1+1, cmd.jpg" in set(table["path"])
+    assert 'folder 0/0 "face"\n.jpg' in set(table["path"])
+    seen = table[table["status"] == "ok"]
+    shares = seen[[name for name in COLUMNS if name.startswith("p_")]]
+    assert shares.sum(axis=1).between(0.9999, 1.0001).all()
+    assert shares.max(axis=1).equals(seen["confidence"])
+
+
+def test_killed_five_times_it_ends_as_if_nothing_had_happened(mixed, undisturbed, tmp_path):
+    output = tmp_path / "out.csv"
+    statuses, _ = disturbed(mixed, output, *[signal.SIGKILL.value] * 5, 0)
+    assert set(statuses) <= {-signal.SIGKILL, 0}
+    assert statuses[0] == -signal.SIGKILL
+    assert statuses[-1] == 0
+    assert sorted(output.read_bytes().splitlines()) == sorted(undisturbed.splitlines())
+
+
+def test_stopped_in_good_order_it_goes_on(mixed, undisturbed, tmp_path):
+    output = tmp_path / "out.csv"
+    (stopped,), stderr = disturbed(mixed, output, signal.SIGTERM.value)
+    assert stopped == 128 + signal.SIGTERM
+    assert "stopped before the end: the same command goes on" in stderr
+    assert undisturbed.startswith(output.read_bytes())  # nothing torn
+    (interrupted, last), _ = disturbed(mixed, output, signal.SIGINT.value, 0)
+    assert interrupted in (128 + signal.SIGINT, 0)  # 0: the rest was done before
+    assert last == 0
+    assert output.read_bytes() == undisturbed
+
+
+def test_a_second_run_does_only_what_is_new(mixed, undisturbed, tmp_path):
+    folder, output = tmp_path / "photos", tmp_path / "out.csv"
+    folder.mkdir()
+    (folder / "b.jpg").write_bytes(b"damaged")
+    os.link(mixed / "=1+1, cmd.jpg", folder / "c.jpg")
+    assert "2 photos, 1 faces, 1 errors." in score(folder, output).stderr
+    os.link(mixed / "=1+1, cmd.jpg", folder / "a.jpg")
+    (folder / "b.jpg").unlink()
+    os.link(mixed / "=1+1, cmd.jpg", folder / "b.jpg")
+    second = score(folder, output).stderr
+    assert "1 photos, 1 faces, 0 errors; 2 photos had been done before." in second
+    third = score(folder, output, "--retry-errors").stderr
+    assert "1 photos, 1 faces, 0 errors; 2 photos had been done before." in third
+    assert pd.read_csv(output)["status"].tolist() == ["ok"] * 3
+
+
+def test_to_stdout_goes_nothing_but_the_table(mixed, undisturbed):
+    done = score(mixed, "-")
+    assert done.exit_code == 0
+    assert done.stdout_bytes == undisturbed
+
+
+def test_parquet_has_the_same_table(mixed, undisturbed, tmp_path):
+    (tmp_path / "out.csv").write_bytes(undisturbed)
+    assert score(mixed, tmp_path / "out.parquet").exit_code == 0
+    parquet, csv = pd.read_parquet(tmp_path / "out.parquet"), pd.read_csv(tmp_path / "out.csv")
+    pd.testing.assert_frame_equal(parquet, csv, check_dtype=False)
+    assert not (tmp_path / "out.parquet.parts").exists()
+
+
+def test_mistakes_are_one_sentence(mixed, undisturbed, tmp_path):
+    output = tmp_path / "out.csv"
+    output.write_bytes(undisturbed)
+    for folder, out, options, sentence in (
+        (tmp_path / "nowhere", output, (), "does not exist"),
+        (mixed, tmp_path / "out.txt", (), "must end in .csv"),
+        (mixed, output, (), "says what it was made of"),
+        (mixed, output, ("--address", "auto"), "--engine ray"),
+        (mixed, output, ("--model", "nope"), "no model 'nope'"),
+    ):
+        done = score(folder, out, *options)
+        assert done.exit_code == 2
+        (line,) = [line for line in done.stderr.splitlines() if "photos/s" not in line]
+        assert line.startswith("fer: ")
+        assert sentence in line
+    assert output.read_bytes() == undisturbed
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="ray is not installed")
+def test_ray_s_rows_equal_the_local_engine_s(mixed, undisturbed, tmp_path):
+    output = tmp_path / "out.csv"
+    done = score(mixed, output, "--engine", "ray", "--workers", "1")
+    assert done.exit_code == 0, done.stderr
+    assert sorted(output.read_bytes().splitlines()) == sorted(undisturbed.splitlines())
