@@ -61,6 +61,9 @@ def fetch(
                 revision=revision,
                 allow_patterns=list(patterns),
                 library_name="fer-studio",
+                # One file after the other: where the connection breaks, the client renews its
+                # session, and a request of another thread that is just using it fails oddly.
+                max_workers=1,
                 tqdm_class=bar,
             )
         )
