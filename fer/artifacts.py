@@ -21,7 +21,7 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 
 from fer.emotions import EMOTIONS
-from fer.errors import HubError, UnknownModel
+from fer.errors import FerError, HubError, UnknownModel
 from fer.networks import build_network
 from fer.preprocessing import Framing, Preprocessing
 from fer.report import Report
@@ -210,13 +210,18 @@ def save_weights(network: nn.Module, folder: Path) -> None:
     Shards are huggingface_hub's work: where it is not installed, as on a bare training
     machine, it is one file of any size.
 
+    Batch norms' running statistics stay float32: they are few, and of an unnormalised network
+    they may be larger than fp16 can hold.
+
     Raises:
-        ValueError: if a weight is not finite in fp16; nothing is written then.
+        FerError: if a weight is not finite in fp16; nothing is written then.
     """
     half = copy.deepcopy(network).half()
+    for kept, buffer in zip(half.buffers(), network.buffers(), strict=True):
+        kept.data = buffer.detach().clone()
     bad = [name for name, value in half.state_dict().items() if not torch.isfinite(value).all()]
     if bad:
-        raise ValueError(f"Weights that are not finite in fp16: {', '.join(bad)}.")
+        raise FerError(f"Weights that are not finite in fp16: {', '.join(bad)}.")
     folder.mkdir(parents=True, exist_ok=True)
     try:
         from huggingface_hub import save_torch_model

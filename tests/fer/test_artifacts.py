@@ -12,7 +12,7 @@ from fer.artifacts import (
     replace_folder,
     save_weights,
 )
-from fer.errors import UnknownModel
+from fer.errors import FerError, UnknownModel
 from fer.networks import build_network
 from fer.preprocessing import Framing, Preprocessing
 
@@ -48,6 +48,14 @@ def test_weights_come_back_in_fp16_precision(model):
         assert torch.equal(value, expected.state_dict()[name].half().to(value.dtype)), name
 
 
+def test_large_statistics_survive(tmp_path):
+    network = build_network("cnn")
+    network.features[2].running_var.fill_(1e6)
+    save_weights(network, tmp_path)
+    (tmp_path / "config.json").write_text(ModelConfig("cnn").to_json())
+    assert (load_network(tmp_path)[1].features[2].running_var == 1e6).all()
+
+
 def test_weights_are_readable_by_everyone(model):
     assert (model / "model.safetensors").stat().st_mode & 0o777 == 0o644
 
@@ -56,7 +64,7 @@ def test_weights_that_overflow_are_refused_before_writing(tmp_path):
     network = build_network("cnn")
     with torch.no_grad():
         network.classifier[1].weight[0, 0] = 1e6
-    with pytest.raises(ValueError, match=r"classifier\.1\.weight"):
+    with pytest.raises(FerError, match=r"classifier\.1\.weight"):
         save_weights(network, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
