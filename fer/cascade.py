@@ -128,14 +128,15 @@ def _pyramid(photos: Tensor, scale: float) -> list[Level]:
     while min(height, width) * scale >= PNET_WINDOW:
         # Even sides, so that the first network's pooling meets no lonely row or column.
         size = (2 * math.ceil(height * scale / 2), 2 * math.ceil(width * scale / 2))
-        sampled = interpolate(photos, size=size, mode="bilinear", antialias=True)
-        levels.append(Level(scale, _normalized(sampled)))
+        # Each from the one before, which has half the pixels, and not from the whole photo.
+        photos = interpolate(photos, size=size, mode="bilinear", antialias=True)
+        levels.append(Level(scale, _normalized(photos)))
         scale *= FACTOR
     return levels
 
 
 def _normalized(pixels: Tensor) -> Tensor:
-    return (pixels.float() - 127.5).mul_(1 / 128)
+    return (pixels - 127.5).mul_(1 / 128)  # bytes become float32 on the way
 
 
 def _judge(
