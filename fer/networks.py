@@ -164,7 +164,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
 
 EXPLAINED_LAYERS = {
     "cnn": "features.7",  # the second block before it is pooled, 21 x 21
-    "residual": "stages.2",  # 6 x 6
+    "residual": "stages.0",  # 24 x 24
     "resnet50": "layer3",  # a sixteenth of the input's side
     "efficientnet_v2_l": "features.5",  # a sixteenth
     "lite": "features.5",  # 12 x 12
