@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
-from fer.emotions import COLOURS, EMOTIONS
+from fer.emotions import EMOTIONS
+from fer.figures import bars_by_emotion
 from fer.wording import percent
 
 
@@ -16,26 +17,6 @@ def emotion_counts(counts: Mapping[str, int]) -> go.Figure:
     """
     values = [counts.get(emotion, 0) for emotion in EMOTIONS]
     total = sum(values) or 1
-    figure = go.Figure(
-        go.Bar(
-            x=values,
-            y=list(EMOTIONS),
-            orientation="h",
-            marker_color=[COLOURS[emotion] for emotion in EMOTIONS],
-            text=[f"{value:,} · {percent(value / total)}" for value in values],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{y}: %{x:,} faces<extra></extra>",
-        )
-    )
-    figure.update_layout(
-        height=240,
-        margin={"l": 0, "r": 96, "t": 4, "b": 4},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        bargap=0.25,
-        showlegend=False,
-    )
-    figure.update_xaxes(range=[0, max(values) or 1], visible=False, fixedrange=True)
-    figure.update_yaxes(autorange="reversed", fixedrange=True, title=None, showgrid=False)
-    return figure
+    text = [f"{value:,} · {percent(value / total)}" for value in values]
+    end = max(values) or 1
+    return bars_by_emotion(values, text, hover="%{x:,} faces", end=end, height=240, room=96)
