@@ -31,6 +31,7 @@ from training.distil import Teachers
 from training.evaluate import predict_logits
 from training.freezing import freeze, initialise
 from training.recipe import Recipe
+from training.small_maps import use_matrix_products
 
 
 @dataclass
@@ -132,6 +133,8 @@ def set_up(fabric: Fabric, recipe: Recipe) -> Run:
     if fabric.is_global_zero:
         _print_counts(recipe, network, init)
     network = network.to(fabric.device).to(memory_format=torch.channels_last)
+    if fabric.device.type == "cpu":
+        use_matrix_products(network)
     average = AveragedModel(
         network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True
     )

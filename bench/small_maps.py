@@ -1,0 +1,52 @@
+"""Measure what `training.small_maps` saves: a training step with it and without, in turns.
+
+    python -m bench.small_maps resnet50 flagship [--turns 5]
+
+Forward, backward and optimizer on one fixed random batch of the recipe's size, on the CPU.
+"""
+
+import dataclasses
+import platform
+import statistics
+import time
+from contextlib import nullcontext
+from unittest import mock
+
+import torch
+import typer
+from lightning.fabric import Fabric
+
+from bench.training_speed import bare_steps
+from training import engine
+from training.recipe import load_recipe
+
+
+def main(recipes: list[str], steps: int = 3, turns: int = 5) -> None:
+    """Print a table in Markdown."""
+    fabric = Fabric(accelerator="cpu", precision="bf16-mixed", devices=1)
+    fabric.launch()
+    print(f"{platform.processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    print("| recipe | convolutions, images/s | products, images/s | ratio |")
+    print("| --- | --- | --- | --- |")
+    for name in recipes:
+        recipe = load_recipe(name)
+        recipe = dataclasses.replace(recipe, init="scratch", teachers=[], lr=1e-4, compile=False)
+        off = mock.patch.object(engine, "use_matrix_products")
+        runs = []
+        for without in (off, nullcontext()):
+            with without:
+                runs.append(engine.set_up(fabric, recipe))
+        times: list[list[float]] = [[], []]
+        for turn in range(turns + 1):
+            for run, taken in zip(runs, times, strict=True):
+                started = time.perf_counter()
+                bare_steps(fabric, recipe, run, steps)
+                if turn:  # the first warms up
+                    taken.append(time.perf_counter() - started)
+        ratio = statistics.median(usual / product for usual, product in zip(*times, strict=True))
+        speeds = [recipe.batch_size * steps / min(taken) for taken in times]
+        print(f"| `{name}` | {speeds[0]:,.0f} | {speeds[1]:,.0f} | {ratio:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)
