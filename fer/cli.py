@@ -37,7 +37,7 @@ BATCH = 32
 @app.command()
 def predict(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", show_default=False)],
-    model: Annotated[str, typer.Option(help="A name from `fer models`, or a folder.")] = (
+    model: Annotated[str, typer.Option(help="A name from `fer models`, a folder or a Hub id.")] = (
         DEFAULT_MODEL
     ),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a photo.")] = False,
@@ -99,7 +99,7 @@ def score(
     output: Annotated[
         str, typer.Option("--output", "-o", help="results.csv, results.parquet, or - for stdout.")
     ],
-    model: Annotated[str, typer.Option(help="A name from `fer models`, or a folder.")] = (
+    model: Annotated[str, typer.Option(help="A name from `fer models`, a folder or a Hub id.")] = (
         DEFAULT_MODEL
     ),
     engine: Annotated[

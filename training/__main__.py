@@ -19,10 +19,10 @@ from lightning.fabric import Fabric
 from lightning.fabric.loggers import TensorBoardLogger
 from safetensors import SafetensorError
 
-from fer.artifacts import MODELS, find_model, load_network
+from fer.artifacts import find_model, load_network
 from fer.errors import FerError
 from fer.report import Report
-from training.artifact import write_artifact
+from training.artifact import find_artifact, finished_artifacts, write_artifact
 from training.data import SPLITS, load_split
 from training.engine import fit
 from training.evaluate import evaluate
@@ -122,15 +122,14 @@ def prepare_(
 @app.command("list")
 def list_() -> None:
     """Print the recipes, each with what it reached."""
+    finished = {folder.name: folder for folder in finished_artifacts()}
     print(f"{'recipe':32}{'epochs':>7}{'validation':>12}{'test':>9}  init")
     for name in list_recipes():
         recipe = load_recipe(name)
-        places = (MODELS / name, Path("runs") / name)
-        folder = next((place for place in places if (place / "metrics.json").is_file()), None)
-        if folder is None:
+        if name not in finished:
             print(f"{name:32}{recipe.epochs:7}{'not trained':>21}  {recipe.init}")
             continue
-        report = Report.read(folder)
+        report = Report.read(finished[name])
         print(
             f"{name:32}{recipe.epochs:7}{report.accuracy('validation'):12.4f}"
             f"{report.accuracy('test'):9.4f}  {report.metrics['init']}"
@@ -142,7 +141,6 @@ def card_(names: Annotated[list[str], typer.Argument(help="Names or folders.")])
     """Write README.md and the confusion matrix of models again, from their figures."""
     # Imported here, as in `publish`: training itself needs no huggingface_hub.
     from training.card import write_card
-    from training.publish import find_artifact
 
     for name in names:
         folder = find_artifact(name)
@@ -172,7 +170,7 @@ def publish_(
     ] = None,
 ) -> None:
     """Upload models, or the app as a Space, to the Hugging Face Hub."""
-    from training.publish import find_artifact, publish_all, publish_model, stage_models
+    from training.publish import publish_all, publish_model, stage_models
     from training.space import publish_space, stage_space
 
     if [name is not None, everything, space is not None].count(True) != 1:

@@ -1,4 +1,7 @@
-"""A finished run -> a model's folder, with every figure measured on the weights as shipped."""
+"""A finished run -> a model's folder, with every figure measured on the weights as shipped.
+
+And where such folders are: in `models/`, which ships, and in `runs/`, which training writes.
+"""
 
 import dataclasses
 import hashlib
@@ -14,7 +17,15 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from fer.artifacts import WEIGHTS, ModelConfig, load_network, replace_folder, save_weights
+from fer.artifacts import (
+    MODELS,
+    WEIGHTS,
+    ModelConfig,
+    load_network,
+    replace_folder,
+    save_weights,
+)
+from fer.errors import UnknownModel
 from fer.preprocessing import Preprocessing
 from training.data import Split
 from training.engine import Fit
@@ -104,3 +115,31 @@ def count_multiply_adds(network: nn.Module, preprocessing: Preprocessing) -> int
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(face.to(device))
     return counter.get_total_flops() // 2
+
+
+def find_artifact(name: str) -> Path:
+    """Return a model's folder on this disk: a name in `models/` or `runs/`, or a path.
+
+    Raises:
+        UnknownModel: if there is none.
+    """
+    for folder in (MODELS / name, Path("runs") / name, Path(name)):
+        if (folder / "config.json").is_file():
+            return folder
+    raise UnknownModel(
+        f"There is no model {name!r} in models/ or runs/, nor a folder of that name."
+    )
+
+
+def finished_artifacts() -> list[Path]:
+    """Return the folders of all models that a finished training run has left.
+
+    Those in `models/`, and those in `runs/` whose name is not there. A run writes its folder
+    beside the final one and moves it when it is whole.
+    """
+    found: dict[str, Path] = {}
+    for parent in (MODELS, Path("runs")):
+        for path in sorted(parent.glob("*/metrics.json")):
+            if path.parent.suffix not in (".partial", ".old"):
+                found.setdefault(path.parent.name, path.parent)
+    return list(found.values())

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from huggingface_hub import CommitInfo, HfApi
 
-from fer.artifacts import FILES, HUB_ID, MODELS, damaged_weights, load_network
+from fer.artifacts import FILES, HUB_ID, damaged_weights, load_network
 from fer.errors import FerError, HubError, UnknownModel
 from fer.hub import hub_errors
 from fer.report import Report, predicted_labels, read_predictions
+from training.artifact import find_artifact, finished_artifacts
 from training.card import write_card
 
 REQUIRED = tuple(name for name in FILES if "*" not in name and "index" not in name)
@@ -165,34 +166,6 @@ def require_empty(folder: Path) -> None:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FerError(f"{folder} is not an empty folder: give a new one to write to.")
-
-
-def find_artifact(name: str) -> Path:
-    """Return a model's folder on this disk: a name in `models/` or `runs/`, or a path.
-
-    Raises:
-        UnknownModel: if there is none.
-    """
-    for folder in (MODELS / name, Path("runs") / name, Path(name)):
-        if (folder / "config.json").is_file():
-            return folder
-    raise UnknownModel(
-        f"There is no model {name!r} in models/ or runs/, nor a folder of that name."
-    )
-
-
-def finished_artifacts() -> list[Path]:
-    """Return the folders of all models that a finished training run has left.
-
-    Those in `models/`, and those in `runs/` whose name is not there. A run writes its folder
-    beside the final one and moves it when it is whole.
-    """
-    found: dict[str, Path] = {}
-    for parent in (MODELS, Path("runs")):
-        for path in sorted(parent.glob("*/metrics.json")):
-            if path.parent.suffix not in (".partial", ".old"):
-                found.setdefault(path.parent.name, path.parent)
-    return list(found.values())
 
 
 def _finished_for(owner: str) -> list[Path]:

@@ -68,7 +68,7 @@ def test_dry_run_writes_exactly_what_is_uploaded(server, run, artifact, tmp_path
 
 
 def test_all_go_up_with_a_collection(server, run, artifact, monkeypatch, tmp_path):
-    monkeypatch.setattr("training.publish.MODELS", tmp_path / "models")
+    monkeypatch.setattr("training.artifact.MODELS", tmp_path / "models")
     (tmp_path / "models").mkdir()
     artifact.rename(tmp_path / "models" / "cnn")
     (tmp_path / "models" / "half.partial").mkdir()
