@@ -1,18 +1,22 @@
 # make app      install, then open the app on http://localhost:8501
 # make test     install, then run all tests
+# make coverage the same, and how much of fer/ and training/ the tests run
 # make style    format and sort imports;  make quality   what CI checks of it, and types
 
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app test style quality clean
+.PHONY: app test coverage style quality clean
 
 app: .venv/app.stamp
 	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
 
 test: .venv/test.stamp
 	$(BIN)/python -m pytest
+
+coverage: .venv/dev.stamp
+	$(BIN)/python -m pytest --cov=fer --cov=training --cov-report=term:skip-covered
 
 style: .venv/dev.stamp
 	$(BIN)/ruff format .
