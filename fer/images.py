@@ -51,6 +51,10 @@ EXIF in which the orientation is looked for. All of it has 65 kB in cameras' pho
 SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 """Begins a JPEG's pass over all pixels."""
 
+BLOCK = 64 * 2**20
+"""Bytes that Pillow asks for at a time. The C library gives blocks over 32 MiB back at once; of
+Pillow's own 16 MiB each thread would keep those of the largest photo it has seen."""
+
 TILE = 1024
 """Pixels are converted in squares of this side, so that no copy is as large as the photo."""
 
@@ -145,6 +149,7 @@ class _Reads(io.BytesIO):
 
 def _decode(data: bytes, at_least: int | None) -> Photo:
     register_heif_opener()  # adds itself once, however often it is called
+    Image.core.set_block_size(BLOCK)
     try:
         with warnings.catch_warnings():
             # Pillow warns of large images, and of odd metadata; the limit here is this
@@ -199,7 +204,9 @@ def _load(image: Image.Image, at_least: int | None) -> Photo:
     if at_least and isinstance(image, JpegImageFile):
         scale = at_least / max(size)
         image.draft(None, (math.ceil(size[0] * scale), math.ceil(size[1] * scale)))
-    large = image.width * image.height > LARGE
+    # Of a progressive JPEG all coefficients are held, however small it is decoded.
+    held = size if image.info.get("progressive") else image.size
+    large = held[0] * held[1] > LARGE
     with _one_large_photo if large else nullcontext():
         image.load()
         # Asked once it is loaded: a TIFF is upright from then on, and no longer says that it lay.
