@@ -18,12 +18,14 @@ from fer.figures import probability_bars
 from fer.images import EXTENSIONS, read_image
 from fer.preprocessing import crop_faces
 from fer.recognizer import Face
+from fer.scoring.csv_output import HEADER, csv_lines
 from fer.scoring.rows import error_row, photo_rows, to_frame
 from fer.wording import percent
 from pages.common import load_recognizer, pick_model
 
 EXAMPLE = Path(__file__).with_name("examples") / "astronaut.jpg"
-BATCH = 8  # photos decoded and scored together: what is in memory at a time
+BATCH = 8  # photos decoded and scored together: what is in memory at a time,
+BATCH_PIXELS = 25_000_000  # or fewer, once they have so many pixels
 CARDS = 12  # faces of a photo shown before the visitor asks for the rest
 CROP_SIDE = 192  # pixels; shown at half of that, sharp on dense screens too
 
@@ -46,22 +48,23 @@ def score(photos: dict[str, bytes], model: str) -> dict[str, Scored | Unreadable
     recognizer = load_recognizer(model)
     results: dict[str, Scored | UnreadableImage] = {}
     progress = st.progress(0.0, "Looking for faces …")
-    digests = list(photos)
-    for start in range(0, len(digests), BATCH):
-        images: dict[str, Image.Image] = {}
-        for digest in digests[start : start + BATCH]:
-            try:
-                images[digest] = read_image(photos[digest])
-            except UnreadableImage as error:
-                results[digest] = error
-        for (digest, image), faces in zip(
+    images: dict[str, Image.Image] = {}
+    for done, (digest, data) in enumerate(photos.items(), start=1):
+        try:
+            images[digest] = read_image(data)
+        except UnreadableImage as error:
+            results[digest] = UnreadableImage(str(error))  # which has no hold on the file
+        pixels = sum(image.width * image.height for image in images.values())
+        if len(images) < BATCH and pixels < BATCH_PIXELS and done < len(photos):
+            continue
+        for (key, image), faces in zip(
             images.items(), recognizer.recognize(list(images.values())), strict=True
         ):
             crops = [image.resize((CROP_SIDE, CROP_SIDE), box=face.crop) for face in faces]
             inputs = crop_faces(image, [face.crop for face in faces])
-            results[digest] = Scored(image.size, annotate(image, faces), faces, crops, inputs)
-        done = min(start + BATCH, len(digests))
-        progress.progress(done / len(digests), f"Scored {done} of {len(digests)} photos")
+            results[key] = Scored(image.size, annotate(image, faces), faces, crops, inputs)
+        images = {}
+        progress.progress(done / len(photos), f"Scored {done} of {len(photos)} photos")
     progress.empty()
     return results
 
@@ -210,7 +213,7 @@ st.caption(
 csv, json_ = st.columns(2)
 csv.download_button(
     "Download CSV",
-    table.to_csv(index=False),
+    HEADER + csv_lines(rows),
     "emotions.csv",
     "text/csv",
     icon=":material/download:",

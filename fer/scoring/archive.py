@@ -76,7 +76,8 @@ def _reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) -> 
 def _refusal(info: zipfile.ZipInfo, limits: Limits) -> str | None:
     """Say why a file is not unpacked, as a part of a sentence."""
     parts = info.filename.replace("\\", "/").split("/")
-    if not parts[0] or ":" in parts[0] or ".." in parts:
+    drive = parts[0][1:2] == ":"  # not any colon: 12:30.jpg is a name
+    if not parts[0] or drive or ".." in parts:
         return "its name leads out of the archive"
     if stat.S_ISLNK(info.external_attr >> 16):
         return "it is a link, and links in an archive are not followed"

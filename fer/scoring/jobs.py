@@ -32,6 +32,7 @@ from fer.scoring.parquet_output import SCHEMA
 CROPS_EACH = 200
 """Faces of each emotion that the gallery keeps a picture of: some 5 MB for all seven."""
 CROP_SIDE = 112  # pixels
+READERS = 2  # what is read is at hand, and may unpack to much: few at a time
 CHUNK = 512  # rows kept as dictionaries before they are packed, to a tenth of their size
 
 log = logging.getLogger(__name__)
@@ -145,7 +146,9 @@ class Job:
 
     def _run(self) -> None:
         try:
-            scored = score_entries(self._entries, self._recognizer, self.model, stop=self._stop)
+            scored = score_entries(
+                self._entries, self._recognizer, self.model, readers=READERS, stop=self._stop
+            )
             for entry, rows in zip(self._entries, scored, strict=False):
                 self._add(entry, rows)
         except Exception:

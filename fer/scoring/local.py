@@ -55,6 +55,7 @@ def score_entries(
     model: str,
     *,
     workers: int | None = None,
+    readers: int = READERS,
     stop: threading.Event | None = None,
 ) -> Iterator[Rows]:
     """Yield the rows of each entry, in the order of the entries.
@@ -64,16 +65,17 @@ def score_entries(
         recognizer: the model.
         model: its name in the table.
         workers: threads that compute; as many as there are cores when left out.
+        readers: files read at a time.
         stop: once set, no further photo is begun, and the iteration ends after those that were.
     """
     workers = workers or cores()
     stop = stop or threading.Event()
     with (
         _torch_threads_restored(),
-        ThreadPoolExecutor(READERS, "fer-read") as readers,
+        ThreadPoolExecutor(readers, "fer-read") as reading,
         ThreadPoolExecutor(workers, "fer-score", torch.set_num_threads, (1,)) as pool,
     ):
-        analysed = _analysed(entries, recognizer, stop, readers, pool, READERS + 2 * workers)
+        analysed = _analysed(entries, recognizer, stop, reading, pool, readers + 2 * workers)
         classified: deque[tuple[list[Found], Future[Tensor]]] = deque()
         try:
             for group in _grouped(analysed):
@@ -100,7 +102,9 @@ def examine(recognizer: Recognizer, read: Callable[[], bytes]) -> Analysis | Exc
         (found,) = recognizer.detector.detect([photo.image])
         return Analysis(photo.size, *recognizer.cut_out(photo, found))
     except FerError as error:
-        return error
+        # A new one, because an error that was raised holds on to all that its frames had in hand,
+        # the file and its pixels, and errors wait for their group.
+        return UnreadableImage(str(error))
     except OSError as error:
         return UnreadableImage(f"The file cannot be opened: {error.strerror or error}.")
     except MemoryError:

@@ -18,7 +18,8 @@ COLUMNS = (
 PIXEL_DIGITS = 1
 SHARE_DIGITS = 5
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# As OWASP lists them for CSV; spreadsheets in some languages take the full-width forms as well.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def photo_rows(

@@ -75,7 +75,7 @@ def test_downloads_are_what_the_command_line_writes(recognizer, face):
     assert again.equals(job.table())
 
 
-def one_by_one(entries, recognizer, model, *, stop):
+def one_by_one(entries, recognizer, model, *, readers, stop):
     """An engine that has the rows of a file before it reads the next."""
     for entry in entries:
         if stop.is_set():
