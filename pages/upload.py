@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import streamlit as st
@@ -15,7 +15,7 @@ from fer.emotions import COLOURS, EMOTIONS
 from fer.errors import FerError, UnreadableImage
 from fer.explain import look
 from fer.figures import probability_bars
-from fer.images import EXTENSIONS, read_image
+from fer.images import EXTENSIONS, Photo
 from fer.preprocessing import crop_faces
 from fer.recognizer import Face
 from fer.scoring.rows import error_row, photo_rows, to_frame
@@ -48,22 +48,33 @@ def score(photos: dict[str, bytes], model: str) -> dict[str, Scored | Unreadable
     progress = st.progress(0.0, "Looking for faces …")
     digests = list(photos)
     for start in range(0, len(digests), BATCH):
-        images: dict[str, Image.Image] = {}
+        read: dict[str, Photo] = {}
         for digest in digests[start : start + BATCH]:
             try:
-                images[digest] = read_image(photos[digest])
+                read[digest] = recognizer.read(photos[digest])
             except UnreadableImage as error:
                 results[digest] = error
-        for (digest, image), faces in zip(
-            images.items(), recognizer.recognize(list(images.values())), strict=True
+        for (digest, photo), faces in zip(
+            read.items(), recognizer.recognize(list(read.values())), strict=True
         ):
-            crops = [image.resize((CROP_SIDE, CROP_SIDE), box=face.crop) for face in faces]
-            inputs = crop_faces(image, [face.crop for face in faces])
-            results[digest] = Scored(image.size, annotate(image, faces), faces, crops, inputs)
+            results[digest] = drawn(photo, faces)
         done = min(start + BATCH, len(digests))
         progress.progress(done / len(digests), f"Scored {done} of {len(digests)} photos")
     progress.empty()
     return results
+
+
+def drawn(photo: Photo, faces: list[Face]) -> Scored:
+    """Keep of a photo what is shown of it."""
+    image = photo.image  # may be smaller than the photo, in whose pixels the faces are given
+    factors = (image.width / photo.size[0], image.height / photo.size[1])
+    here = [
+        replace(face, box=face.box.scaled(*factors), crop=face.crop.scaled(*factors))
+        for face in faces
+    ]
+    crops = [image.resize((CROP_SIDE, CROP_SIDE), box=face.crop) for face in here]
+    inputs = crop_faces(image, [face.crop for face in here])
+    return Scored(photo.size, annotate(image, here), faces, crops, inputs)
 
 
 def show_face(number: int, face: Face, crop: Image.Image, key: str) -> None:
