@@ -16,6 +16,7 @@ from fer.errors import FerError, UnreadableImage
 from fer.explain import look
 from fer.figures import probability_bars
 from fer.images import EXTENSIONS, Photo
+from fer.memory import give_back
 from fer.preprocessing import crop_faces
 from fer.recognizer import Face
 from fer.scoring.rows import error_row, photo_rows, to_frame
@@ -171,11 +172,14 @@ if not named:
 keys = [hashlib.sha256(data).hexdigest() for _, data in named]
 known = st.session_state.get("scored", {}).get(model, {})
 missing = {key: data for key, (_, data) in zip(keys, named, strict=True) if key not in known}
-try:
-    new = score(missing, model) if missing else {}
-except FerError as error:
-    st.error(str(error), icon=":material/error:")
-    st.stop()
+new: dict[str, Scored | UnreadableImage] = {}
+if missing:
+    try:
+        new = score(missing, model)
+    except FerError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
+    give_back()
 scored = {key: new.get(key) or known[key] for key in keys}
 st.session_state.scored = {model: scored}
 
