@@ -6,6 +6,11 @@ streamlit run streamlit_app.py
 from pathlib import Path
 
 import streamlit as st
+from starlette.formparsers import MultiPartParser
+
+# An upload of a megabyte and more would go through a temporary file; 0 keeps all in memory, as
+# the pages promise.
+MultiPartParser.spool_max_size = 0
 
 # A file of our own: a `:material/…:` icon here would be fetched from Google by every visitor.
 ICON = Path(__file__).parent / "pages" / "icon.svg"

@@ -29,3 +29,7 @@ class Box(NamedTuple):
             min(max(self.x2, 0), width),
             min(max(self.y2, 0), height),
         )
+
+    def scaled(self, x: float, y: float) -> "Box":
+        """Return the same rectangle in an image `x` times as wide and `y` times as high."""
+        return Box(self.x1 * x, self.y1 * y, self.x2 * x, self.y2 * y)

@@ -164,9 +164,9 @@ class Recognizer:
             whole = Box(0, 0, *image.size)
             return [(whole, whole, None)], crop_faces(image, [whole])
         squares = [self.config.preprocessing.framing.square(box, *image.size) for box, _ in found]
-        factors = (photo.size[0] / image.width, photo.size[1] / image.height) * 2
+        factors = (photo.size[0] / image.width, photo.size[1] / image.height)
         places: list[Place] = [
-            (_scaled(box.clipped(*image.size), factors), _scaled(square, factors), score)
+            (box.clipped(*image.size).scaled(*factors), square.scaled(*factors), score)
             for (box, score), square in zip(found, squares, strict=True)
         ]
         return places, crop_faces(image, squares)
@@ -189,10 +189,6 @@ class Recognizer:
         if not logits:
             return torch.empty(0, len(EMOTIONS))
         return (torch.cat(logits).float() / self.config.temperature).softmax(1).cpu()
-
-
-def _scaled(box: Box, factors: Sequence[float]) -> Box:
-    return Box(*(edge * factor for edge, factor in zip(box, factors, strict=True)))
 
 
 def looks_like_a_face_crop(image: Image.Image) -> bool:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import streamlit as st
@@ -15,7 +15,8 @@ from fer.emotions import COLOURS, EMOTIONS
 from fer.errors import FerError, UnreadableImage
 from fer.explain import look
 from fer.figures import probability_bars
-from fer.images import EXTENSIONS, read_image
+from fer.images import EXTENSIONS, Photo
+from fer.memory import give_back
 from fer.preprocessing import crop_faces
 from fer.recognizer import Face
 from fer.scoring.csv_output import HEADER, csv_lines
@@ -48,25 +49,36 @@ def score(photos: dict[str, bytes], model: str) -> dict[str, Scored | Unreadable
     recognizer = load_recognizer(model)
     results: dict[str, Scored | UnreadableImage] = {}
     progress = st.progress(0.0, "Looking for faces …")
-    images: dict[str, Image.Image] = {}
+    read: dict[str, Photo] = {}
     for done, (digest, data) in enumerate(photos.items(), start=1):
         try:
-            images[digest] = read_image(data)
+            read[digest] = recognizer.read(data)
         except UnreadableImage as error:
             results[digest] = UnreadableImage(str(error))  # which has no hold on the file
-        pixels = sum(image.width * image.height for image in images.values())
-        if len(images) < BATCH and pixels < BATCH_PIXELS and done < len(photos):
+        pixels = sum(photo.image.width * photo.image.height for photo in read.values())
+        if len(read) < BATCH and pixels < BATCH_PIXELS and done < len(photos):
             continue
-        for (key, image), faces in zip(
-            images.items(), recognizer.recognize(list(images.values())), strict=True
+        for (key, photo), faces in zip(
+            read.items(), recognizer.recognize(list(read.values())), strict=True
         ):
-            crops = [image.resize((CROP_SIDE, CROP_SIDE), box=face.crop) for face in faces]
-            inputs = crop_faces(image, [face.crop for face in faces])
-            results[key] = Scored(image.size, annotate(image, faces), faces, crops, inputs)
-        images = {}
+            results[key] = drawn(photo, faces)
+        read = {}
         progress.progress(done / len(photos), f"Scored {done} of {len(photos)} photos")
     progress.empty()
     return results
+
+
+def drawn(photo: Photo, faces: list[Face]) -> Scored:
+    """Keep of a photo what is shown of it."""
+    image = photo.image  # may be smaller than the photo, in whose pixels the faces are given
+    factors = (image.width / photo.size[0], image.height / photo.size[1])
+    here = [
+        replace(face, box=face.box.scaled(*factors), crop=face.crop.scaled(*factors))
+        for face in faces
+    ]
+    crops = [image.resize((CROP_SIDE, CROP_SIDE), box=face.crop) for face in here]
+    inputs = crop_faces(image, [face.crop for face in here])
+    return Scored(photo.size, annotate(image, here), faces, crops, inputs)
 
 
 def show_face(number: int, face: Face, crop: Image.Image, key: str) -> None:
@@ -163,11 +175,14 @@ if not named:
 keys = [hashlib.sha256(data).hexdigest() for _, data in named]
 known = st.session_state.get("scored", {}).get(model, {})
 missing = {key: data for key, (_, data) in zip(keys, named, strict=True) if key not in known}
-try:
-    new = score(missing, model) if missing else {}
-except FerError as error:
-    st.error(str(error), icon=":material/error:")
-    st.stop()
+new: dict[str, Scored | UnreadableImage] = {}
+if missing:
+    try:
+        new = score(missing, model)
+    except FerError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
+    give_back()
 scored = {key: new.get(key) or known[key] for key in keys}
 st.session_state.scored = {model: scored}
 

@@ -25,8 +25,9 @@ SPACE_FILES = (
     "fer",
     "pages",
     "models",
+    "docs/images",
 )
-"""What of the repository the app needs; the README gets the Space's front matter."""
+"""What of the repository the app needs, and the README, which gets the Space's front matter."""
 
 # The Space's page shows the app in a frame of another origin: with the default (Lax) the browser
 # withholds the cookie that proves an upload is not forged, and every upload fails.

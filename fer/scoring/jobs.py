@@ -22,6 +22,7 @@ from fer.boxes import Box
 from fer.emotions import EMOTIONS
 from fer.errors import NothingToScore, TooMuch, UnreadableImage
 from fer.images import EXTENSIONS, read_image
+from fer.memory import give_back
 from fer.recognizer import Recognizer
 from fer.scoring.batch import Batch
 from fer.scoring.csv_output import HEADER, csv_lines
@@ -157,6 +158,7 @@ class Job:
             self.failure = "Something went wrong on the server; its log says what."
         finally:
             self._entries = ()  # lets go of the photos
+            give_back()
             self._ended = time.monotonic()
             self._on_end()
 

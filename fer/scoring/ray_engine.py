@@ -6,6 +6,7 @@ a file that vanished, is done by the local engine, which knows how to say so.
 """
 
 import logging
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -130,6 +131,8 @@ class RayEngine:
                 package = str(Path(fer.__file__).parent)
                 ray.init(self.address, runtime_env={"py_modules": [package]}, log_to_driver=False)
             else:
+                # Ray reports on what is run to its makers unless it is told not to.
+                os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
                 ray.init(
                     num_cpus=(self.workers or cores()) + READER,
                     include_dashboard=False,

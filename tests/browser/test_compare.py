@@ -11,9 +11,9 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from fer.report import read_predictions
-from tests.browser.conftest import served
 from tests.conftest import ROOT
 from tests.made import make_model
+from tests.running import served
 
 pytestmark = pytest.mark.browser
 
@@ -38,8 +38,8 @@ def compare(tmp_path_factory, cnn_folder):
     (folder / "data").mkdir()
     table = pd.DataFrame({"row": rows, "image": images})
     table.to_parquet(folder / "data" / "test.parquet")
-    with served(folder, folder / "log", FER_DATA=str(folder / "data")) as address:
-        yield f"{address}/compare"
+    with served(folder, folder / "log", FER_DATA=str(folder / "data")) as server:
+        yield f"{server.address}/compare"
 
 
 @pytest.fixture

@@ -161,8 +161,14 @@ def test_mistakes_are_one_sentence(mixed, undisturbed, tmp_path):
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="ray is not installed")
-def test_ray_s_rows_equal_the_local_engine_s(mixed, undisturbed, tmp_path):
+def test_ray_s_rows_equal_the_local_engine_s(mixed, undisturbed, tmp_path, monkeypatch):
+    from ray._common.usage.usage_lib import usage_stats_enabled
+
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
+    monkeypatch.setenv("RAY_USAGE_STATS_CONFIG_PATH", str(tmp_path / "none"))
+    assert usage_stats_enabled()  # as long as nobody objects
     output = tmp_path / "out.csv"
     done = score(mixed, output, "--engine", "ray", "--workers", "1")
     assert done.exit_code == 0, done.stderr
+    assert not usage_stats_enabled()
     assert sorted(output.read_bytes().splitlines()) == sorted(undisturbed.splitlines())

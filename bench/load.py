@@ -1,0 +1,206 @@
+"""Measure the running app under load: sessions in real browsers upload photos and read the answer.
+
+python -m bench.load [--sessions 1,4,8] [--seconds 120] [--rest 180]
+
+Each session has photos of its own: as many faces as all the others', but of another size. Every
+answer is held against the library's for the same photo, so that neither an error nor another
+session's result goes unnoticed. Latency is from the choice of a file to its last face on the page;
+browsers and server share the machine.
+"""
+
+import asyncio
+import contextlib
+import io
+import os
+import platform
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import skimage.data
+import streamlit
+import torch
+import typer
+from PIL import Image
+from playwright.async_api import Browser, FilePayload, Page, async_playwright
+
+from fer.recognizer import Face, Recognizer
+from fer.scoring.local import cores
+from fer.wording import percent
+from tests.running import CHROMIUM_FLAGS, chromium, served
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 120_000  # milliseconds; an answer that takes longer is an error
+SIZE = (1280, 960)
+FACES = 3
+INVITATION = "Drop in photos, take one, or try the example."
+
+
+class Session:
+    """A visitor and their photos."""
+
+    def __init__(self, number: int, recognizer: Recognizer) -> None:
+        self.number = number
+        self.photo = make_photo(number)
+        faces = recognizer.recognize([self.photo])[0]
+        assert len(faces) == FACES, f"{len(faces)} faces of session {number} are found"
+        self.expected = [described(face) for face in faces]
+        self.latencies: list[float] = []
+
+    def next(self) -> FilePayload:
+        """Return a photo that the page does not know yet.
+
+        Bytes behind a JPEG's end make it another file and change no pixel.
+        """
+        count = len(self.latencies)
+        name = f"session {self.number} photo {count}.jpg"
+        data = self.photo + f"{self.number} {count}".encode()
+        return {"name": name, "mimeType": "image/jpeg", "buffer": data}
+
+
+def make_photo(number: int) -> bytes:
+    """Return a JPEG of three faces, in a size of their own for each number."""
+    side = 150 + 12 * number
+    head = Image.fromarray(skimage.data.astronaut()).crop((130, 0, 330, 220))
+    photo = Image.fromarray(skimage.data.coffee()).resize(SIZE)
+    for place in range(FACES):
+        photo.paste(head.resize((side, side)), (60 + 400 * place, 100 + 200 * place))
+    buffer = io.BytesIO()
+    photo.save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def described(face: Face) -> tuple[str, str]:
+    """Return what the page says of a face."""
+    size = f"{face.box.width:.0f} × {face.box.height:.0f} pixels"
+    return f"{face.emotion} {percent(face.confidence)}", size
+
+
+async def enter(browser: Browser, address: str) -> Page:
+    """Open the app in a browser profile of its own."""
+    context = await browser.new_context(viewport={"width": 1280, "height": 1000})
+    page = await context.new_page()
+    page.set_default_timeout(PATIENCE)
+    await page.goto(address)
+    await page.get_by_text(INVITATION).wait_for()
+    return page
+
+
+async def work(page: Page, session: Session, until: float) -> None:
+    """Upload and check, again and again until a time, once at least."""
+    while not session.latencies or time.monotonic() < until:
+        photo = session.next()
+        start = time.perf_counter()
+        await page.locator("input[type=file]").set_input_files([photo])
+        await page.get_by_role("heading", name="All faces").wait_for()
+        await page.get_by_role("figure", name=f"Probabilities of face {FACES}").wait_for()
+        session.latencies.append(time.perf_counter() - start)
+        await check(page, session, photo["name"])
+        await page.get_by_role("button", name="Remove").click()
+        await page.get_by_text(INVITATION).wait_for()
+
+
+async def check(page: Page, session: Session, name: str) -> None:
+    """Hold what is shown against what the session's photo gives."""
+    shown = [text.strip() for text in await page.get_by_test_id("stText").all_inner_texts()]
+    if shown != [name]:
+        raise AssertionError(f"session {session.number} was shown {shown}, not {name}")
+    if await page.get_by_test_id("stAlert").count():
+        text = await page.get_by_test_id("stAlert").first.inner_text()
+        raise AssertionError(f"session {session.number} was told: {text}")
+    body = await page.get_by_test_id("stMain").inner_text()
+    for said, size in session.expected:
+        if said not in body or size not in body:
+            raise AssertionError(f"session {session.number} misses {said} {size} in:\n{body}")
+
+
+async def load(sessions: list[Session], address: str, seconds: float) -> None:
+    """Let sessions work side by side, and leave."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        pages = [await enter(browser, address) for _ in sessions]
+        until = time.monotonic() + seconds
+        pairs = zip(pages, sessions, strict=True)
+        await asyncio.gather(*(work(page, session, until) for page, session in pairs))
+        await browser.close()
+
+
+def resident(pid: int) -> float:
+    """Return a process's resident memory in MB."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (line,) = [line for line in status if line.startswith("VmRSS")]
+    return int(line.split()[1]) * 1024 / 1e6
+
+
+@contextlib.contextmanager
+def watched(pid: int) -> Iterator[list[float]]:
+    """Take a process's resident memory five times a second while the block runs."""
+    taken = [resident(pid)]
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.2):
+            taken.append(resident(pid))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield taken
+    finally:
+        done.set()
+        thread.join()
+
+
+def conditions() -> str:
+    """Say where this runs."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.split(": ")[1] for line in lines if line.startswith("model name")), "?")
+    return (
+        f"{cpu}, {cores()} cores, load {os.getloadavg()[0]:.1f} at the start; Python "
+        f"{platform.python_version()}, torch {torch.__version__}, Streamlit "
+        f"{streamlit.__version__}; photos of {SIZE[0]} x {SIZE[1]} with {FACES} faces"
+    )
+
+
+def main(sessions: str = "1,4,8", seconds: float = 120, rest: float = 180) -> None:
+    """Print a table in Markdown; stop at the first error or foreign result."""
+    counts = [int(count) for count in sessions.split(",")]
+    recognizer = Recognizer.from_pretrained()
+    print(conditions(), flush=True)
+    print(
+        f"{seconds:.0f} s each; memory of the server in MB: after a first photo, the most, and "
+        f"{rest:.0f} s after the sessions left\n\n"
+        "| sessions | photos | photos/s | median, s | 95%, s | start | peak | after | more |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        flush=True,
+    )
+    for count in counts:
+        everyone = [Session(number, recognizer) for number in range(count)]
+        said = [face for session in everyone for face in set(session.expected)]
+        assert len(said) == len(set(said)), "two sessions' answers are alike"
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            served(ROOT, Path(folder) / "log") as server,
+        ):
+            asyncio.run(load([Session(0, recognizer)], server.address, 0))
+            start = resident(server.pid)
+            with watched(server.pid) as taken:
+                asyncio.run(load(everyone, server.address, seconds))
+                time.sleep(rest)
+            after = resident(server.pid)
+            if "Traceback" in (log := (Path(folder) / "log").read_text()):
+                raise AssertionError(log)
+        latencies = [latency for each in everyone for latency in each.latencies]
+        print(
+            f"| {count} | {len(latencies)} | {len(latencies) / seconds:.2f} "
+            f"| {np.median(latencies):.2f} | {np.quantile(latencies, 0.95):.2f} "
+            f"| {start:.0f} | {max(taken):.0f} | {after:.0f} | {after - start:+.0f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    typer.run(main)

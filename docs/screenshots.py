@@ -1,0 +1,166 @@
+"""Take the README's pictures of the three pages from the running app.
+
+python -m docs.screenshots          # rewrites docs/images/
+
+The only person on them is scikit-image's astronaut (Eileen Collins; NASA, public domain).
+"""
+
+import io
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import skimage.data
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
+from playwright.sync_api import FilePayload, Locator, Page, sync_playwright
+
+from tests.running import CHROMIUM_FLAGS, chromium, served
+
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "docs" / "images"
+WIDTH, HEIGHT = 1240, 2400  # of the window, in CSS pixels
+MARGIN = 12  # less than what lies between two things on a page
+COLOURS = 256  # of a picture: a palette takes a third of the bytes, and text stays sharp
+PATIENCE = 180_000  # milliseconds
+
+
+def album() -> dict[str, Image.Image]:
+    """Return photos for a batch by name: the astronaut in many ways, and drawn faces."""
+    photo = Image.fromarray(skimage.data.astronaut())
+    face = photo.crop((130, 10, 330, 210))
+    return {
+        "astronaut.jpg": photo,
+        "brighter.jpg": ImageEnhance.Brightness(face).enhance(1.5),
+        "darker.jpg": ImageEnhance.Brightness(photo.crop((90, 0, 390, 260))).enhance(0.35),
+        "drawn frown.jpg": drawn(brows=-45, mouth=-60),
+        "drawn gasp.jpg": drawn(mouth=90, opened=True, eyes=80),
+        "drawn smile.jpg": drawn(mouth=110),
+        "drawn worry.jpg": drawn(brows=45, mouth=-40, eyes=44),
+        "flag.jpg": photo.crop((0, 0, 120, 250)),
+        "grey.jpg": ImageOps.grayscale(photo.crop((120, 0, 360, 230))).convert("RGB"),
+        "mirrored.jpg": ImageOps.mirror(photo),
+        "tilted.jpg": photo.rotate(14, Image.Resampling.BICUBIC).crop((60, 60, 420, 360)),
+        "twice.jpg": twice(face),
+    }
+
+
+def drawn(mouth: int, brows: int = 0, opened: bool = False, eyes: int = 52) -> Image.Image:
+    """Return a drawn face.
+
+    Args:
+        mouth: how far it curves up, or how far it is open.
+        brows: how far their inner ends are raised.
+        opened: whether the mouth is.
+        eyes: how far they are open.
+    """
+    picture = Image.new("RGB", (800, 800), "#d6c9ba")
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((90, -60, 710, 500), fill="#463228")  # hair
+    draw.ellipse((130, 30, 670, 790), fill="#e2b291")
+    for side in (-1, 1):
+        x, pupil = 400 + side * 120, min(eyes, 28)
+        draw.ellipse((x - 62, 330 - eyes, x + 62, 330 + eyes), fill="white")
+        draw.ellipse((x - 28, 330 - pupil, x + 28, 330 + pupil), fill="#32231e")
+        ends = (x - 75, 245 - side * brows, x + 75, 245 + side * brows)
+        draw.line(ends, fill="#3c281e", width=24)
+    draw.line((400, 340, 370, 470, 410, 480), fill="#aa785f", width=12)  # nose
+    if opened:
+        draw.ellipse((400 - 0.7 * mouth, 600 - mouth, 400 + 0.7 * mouth, 600 + mouth), "#5a1e1e")
+    elif mouth > 0:
+        draw.chord((260, 590 - mouth, 540, 590 + mouth), 0, 180, "white", "#8c3232", width=16)
+    else:
+        draw.arc((270, 590, 530, 590 - 2 * mouth), 180, 360, fill="#8c3232", width=22)
+    return picture.filter(ImageFilter.GaussianBlur(5)).resize((200, 200))
+
+
+def twice(face: Image.Image) -> Image.Image:
+    """Return one photo of two faces."""
+    picture = Image.new("RGB", (2 * face.width, face.height))
+    picture.paste(face, (0, 0))
+    picture.paste(ImageOps.mirror(face), (face.width, 0))
+    return picture
+
+
+def payload(name: str, image: Image.Image) -> FilePayload:
+    """Encode a photo as a browser's upload."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=92)
+    return {"name": name, "mimeType": "image/jpeg", "buffer": buffer.getvalue()}
+
+
+def save(page: Page, name: str, first: Locator, last: Locator) -> None:
+    """Write what lies between two things on a page, with some space around."""
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(2_000)  # what moves or fades comes to rest
+    above, below = first.bounding_box(), last.bounding_box()
+    assert above is not None
+    assert below is not None
+    top = max(0, above["y"] - MARGIN)
+    height = min(below["y"] + below["height"] + MARGIN, HEIGHT) - top
+    shot = page.screenshot(clip={"x": 0, "y": top, "width": WIDTH, "height": height})
+    picture = Image.open(io.BytesIO(shot)).convert("RGB").quantize(COLOURS)
+    path = IMAGES / name
+    picture.save(path, optimize=True)
+    print(f"{name}: {picture.width} x {picture.height}, {path.stat().st_size / 1000:.0f} kB")
+
+
+def upload(page: Page, address: str) -> None:
+    """Show a photo and what its face shows."""
+    page.goto(address)
+    photo = Image.fromarray(skimage.data.astronaut()).crop((0, 0, 460, 330))
+    page.locator("input[type=file]").set_input_files([payload("astronaut.jpg", photo)])
+    page.get_by_role("heading", name="All faces").wait_for()
+    page.locator(".js-plotly-plot").wait_for()
+    save(page, "upload.png", page.get_by_role("link").first, page.get_by_role("img", name="found"))
+
+
+def compare(page: Page, address: str) -> None:
+    """Show the short answer, and the leaderboard."""
+    page.goto(f"{address}/compare")
+    page.locator(".js-plotly-plot").nth(1).wait_for()
+    table = page.get_by_test_id("stDataFrame").first
+    save(page, "compare.png", page.get_by_role("heading").first, table)
+
+
+def batch(page: Page, address: str) -> None:
+    """Show a finished batch."""
+    page.goto(f"{address}/batch")
+    photos = [payload(name, image) for name, image in album().items()]
+    page.locator("input[type=file]").set_input_files(photos)
+    page.get_by_role("button", name=f"Score {len(photos)} photos").click()
+    page.get_by_role("heading", name="Faces and files").wait_for()
+    page.locator(".js-plotly-plot").wait_for()
+    captions = page.get_by_test_id("stImageCaption")
+    save(page, "batch.png", page.get_by_role("heading").first, captions.last)
+
+
+@contextmanager
+def window(address: str) -> Iterator[Page]:
+    """Open the app in a window of a light theme."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        page = browser.new_page(
+            viewport={"width": WIDTH, "height": HEIGHT},
+            color_scheme="light",
+            device_scale_factor=1.5,
+        )
+        page.set_default_timeout(PATIENCE)
+        yield page
+        browser.close()
+
+
+def main() -> None:
+    """Take all three."""
+    IMAGES.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(ROOT, Path(folder) / "log") as server,
+        window(server.address) as page,
+    ):
+        for take in (upload, compare, batch):
+            take(page, server.address)
+
+
+if __name__ == "__main__":
+    main()
