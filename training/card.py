@@ -3,6 +3,7 @@
 python -m training card cnn          # rewrites both in models/cnn/
 """
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ def model_card(folder: Path, repo_id: str | None = None) -> ModelCard:
         UnknownModel: if a file is missing or damaged.
     """
     metrics = Report.read(folder).metrics
+    recipe = (folder / "recipe.toml").read_text().strip()
     data = ModelCardData(
         license="mit",
         library_name="fer-studio",
@@ -83,7 +85,8 @@ def model_card(folder: Path, repo_id: str | None = None) -> ModelCard:
         template_path=str(TEMPLATE),
         metrics=metrics,
         model=repo_id or metrics["model"],
-        recipe=(folder / "recipe.toml").read_text().strip(),
+        recipe=recipe,
+        learnt=tomllib.loads(recipe),
         config=read_config(folder),
         validation=metrics["splits"]["validation"]["plain"],
         test=metrics["splits"]["test"],

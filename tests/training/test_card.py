@@ -1,6 +1,7 @@
 """The cards of all shipped models: valid, up to date, and nothing in them typed by hand."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -93,3 +94,17 @@ def test_writes_the_same_again(cnn_folder, tmp_path):
     assert (tmp_path / "README.md").read_text() == (cnn_folder / "README.md").read_text()
     write_card(tmp_path, "org/name")
     assert 'from_pretrained("org/name")' in (tmp_path / "README.md").read_text()
+
+
+def test_names_the_teachers_of_a_distilled_model(tmp_path):
+    folder = tmp_path / "pupil"
+    shutil.copytree(MODELS / "flagship", folder)
+    assert "distillation" not in str(model_card(folder))
+    text = (folder / "recipe.toml").read_text()
+    text = text.replace("teachers = []", 'teachers = ["flagship"]')
+    (folder / "recipe.toml").write_text(
+        text.replace("teachers_weight = 0.7", "teachers_weight = 0.6")
+    )
+    assert "60% of its target were the answers of `flagship` (distillation)" in str(
+        model_card(folder)
+    )
