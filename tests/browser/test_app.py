@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -98,4 +99,26 @@ def test_a_second_visitor_does_not_wait_for_a_second_load(page, browser, address
     happy = other.get_by_text("1 · happy")
     expect(loading.or_(happy).first).to_be_visible(timeout=30_000)
     assert not loading.is_visible()
+    context.close()
+
+
+def test_visitors_at_the_same_time_see_their_own_answers_only(page, photos, browser, address):
+    context = browser.new_context()
+    other = context.new_page()
+    other.set_default_timeout(60_000)
+    other.goto(address)
+    other.get_by_role("heading", name="What do these faces show?").wait_for()
+    for turn in range(3):
+        visits = ((page, "astronaut.jpg", 1), (other, "crowd.jpg", 40))
+        for visitor, name, _ in visits:  # both are under way before the first has its answer
+            data = (photos / name).read_bytes()
+            file = {"name": f"{turn} {name}", "mimeType": "image/jpeg", "buffer": data}
+            visitor.locator("input[type=file]").set_input_files(file)
+        for visitor, name, faces in visits:
+            found = visitor.get_by_role("img", name=re.compile(r"faces? found"))
+            expect(found).to_have_count(1)
+            assert found.get_attribute("alt").startswith(f"{faces} face")
+            assert visitor.get_by_test_id("stText").all_inner_texts() == [f"{turn} {name}"]
+            visitor.get_by_role("button", name="Remove").click()
+            expect(found).to_have_count(0)
     context.close()
