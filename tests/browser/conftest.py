@@ -35,7 +35,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     """The app's first page in a fresh profile; a console error or a foreign request fails."""
     context = browser.new_context(permissions=["camera"])
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(180_000)  # the first visit to a server imports torch
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on(
