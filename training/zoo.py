@@ -13,12 +13,12 @@ from pathlib import Path
 ORDER = (
     "flagship",
     "cnn",
-    "resnet50",
+    "resnet50",  # learns from the flagship
     "efficientnet_v2_l",  # the next three start from it
     "efficientnet_v2_l-unfreeze45",
     "efficientnet_v2_l-unfreeze20",
     "efficientnet_v2_l-frozen",
-    "lite",  # learns from the flagship
+    "lite",  # as well
 )
 """The recipes in the order in which they are trained."""
 
@@ -40,7 +40,7 @@ def train_all(data: Path, runs: Path, arguments: Sequence[str]) -> list[str]:
         options = ["--out", str(runs / name), "--resume", *arguments]
         if name.startswith("efficientnet_v2_l-"):
             options.append(f"init={runs / 'efficientnet_v2_l'}")
-        if name == "lite":
+        if name in ("resnet50", "lite"):
             options.append(f'teachers=["{runs / "flagship"}"]')
         done = subprocess.run([*command, *options], check=False)
         if done.returncode:
