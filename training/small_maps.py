@@ -2,8 +2,8 @@
 
 The deep stages of a network fed with faces of 48 or 64 pixels see maps of 2 x 2 to 4 x 4. There
 oneDNN's convolutions spend most of their time around the arithmetic, above all in the gradient of
-the weights; the same sums as one matrix product (im2col, Chellapilla et al. 2006) make a ResNet-50
-train about twice as fast. `python -m bench.small_maps` measures it.
+the weights. The same sums as one matrix product (im2col, Chellapilla et al. 2006) take less:
+`python -m bench.small_maps` measures it.
 """
 
 from typing import cast
