@@ -11,8 +11,6 @@ browsers and server share the machine.
 import asyncio
 import contextlib
 import io
-import os
-import platform
 import tempfile
 import threading
 import time
@@ -22,13 +20,12 @@ from pathlib import Path
 import numpy as np
 import skimage.data
 import streamlit
-import torch
 import typer
 from PIL import Image
 from playwright.async_api import Browser, FilePayload, Page, TimeoutError, async_playwright
 
+from bench.machine import conditions, resident
 from fer.recognizer import Face, Recognizer
-from fer.scoring.local import cores
 from fer.wording import percent
 from tests.running import CHROMIUM_FLAGS, chromium, served
 
@@ -132,13 +129,6 @@ async def load(sessions: list[Session], address: str, seconds: float) -> None:
         await browser.close()
 
 
-def resident(pid: int) -> float:
-    """Return a process's resident memory in MB."""
-    status = Path(f"/proc/{pid}/status").read_text().splitlines()
-    (line,) = [line for line in status if line.startswith("VmRSS")]
-    return int(line.split()[1]) * 1024 / 1e6
-
-
 @contextlib.contextmanager
 def watched(pid: int) -> Iterator[list[float]]:
     """Take a process's resident memory five times a second while the block runs."""
@@ -158,22 +148,15 @@ def watched(pid: int) -> Iterator[list[float]]:
         thread.join()
 
 
-def conditions() -> str:
-    """Say where this runs."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    cpu = next((line.split(": ")[1] for line in lines if line.startswith("model name")), "?")
-    return (
-        f"{cpu}, {cores()} cores, load {os.getloadavg()[0]:.1f} at the start; Python "
-        f"{platform.python_version()}, torch {torch.__version__}, Streamlit "
-        f"{streamlit.__version__}; photos of {SIZE[0]} x {SIZE[1]} with {FACES} faces"
-    )
-
-
 def main(sessions: str = "1,4,8", seconds: float = 120, rest: float = 180) -> None:
     """Print a table in Markdown; stop at the first error or foreign result."""
     counts = [int(count) for count in sessions.split(",")]
     recognizer = Recognizer.from_pretrained()
-    print(conditions(), flush=True)
+    print(
+        f"{conditions()}, Streamlit {streamlit.__version__}; "
+        f"photos of {SIZE[0]} x {SIZE[1]} with {FACES} faces",
+        flush=True,
+    )
     print(
         f"{seconds:.0f} s each; memory of the server in MB: after a first photo, the most, and "
         f"{rest:.0f} s after the sessions left\n\n"

@@ -11,7 +11,6 @@ whatever else runs on the machine can only slow one down.
 
 import argparse
 import os
-import platform
 import random
 import tempfile
 import threading
@@ -26,11 +25,12 @@ import torch
 from facenet_pytorch import MTCNN
 from PIL import Image
 
+from bench.machine import conditions, resident
 from fer.boxes import Box
 from fer.preprocessing import crop_faces
 from fer.recognizer import Recognizer
 from fer.scoring.folder import Entry, list_folder
-from fer.scoring.local import classify, cores, score_entries
+from fer.scoring.local import classify, score_entries
 from fer.scoring.run import score_folder
 
 SIZES = ((1920, 1080), (640, 480))
@@ -206,12 +206,6 @@ def memory(folder: Path, photos: int = 20_000) -> None:
     print(score_folder(links, folder / "out.csv", recognizer, MODEL, engine=watched).sentence())
 
 
-def resident() -> float:
-    """Return this process's resident memory in MB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
 def on_ray(folder: Path) -> None:
     """Print what Ray costs more than the local engine for the same photos."""
     from fer.scoring.ray_engine import RayEngine
@@ -234,17 +228,6 @@ def on_ray(folder: Path) -> None:
     print(f"rows equal: {same[0] == same[1]}")
 
 
-def conditions() -> None:
-    """Print where this runs."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    cpu = next((line.split(": ")[1] for line in lines if line.startswith("model name")), "?")
-    print(
-        f"{cpu}, {cores()} cores, load {os.getloadavg()[0]:.1f}; "
-        f"Python {platform.python_version()}, torch {torch.__version__} "
-        f"with {torch.get_num_threads()} threads; model {MODEL}"
-    )
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -254,7 +237,7 @@ if __name__ == "__main__":
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--photos", type=int, default=20_000, help="of the measurement of memory")
     arguments = parser.parse_args()
-    conditions()
+    print(f"{conditions()}; model {MODEL}")
     with tempfile.TemporaryDirectory() as name:
         if arguments.what == "speed":
             speed(Path(name), arguments.turns)

@@ -6,16 +6,15 @@ Forward, backward and optimizer on one fixed random batch of the recipe's size, 
 """
 
 import dataclasses
-import platform
 import statistics
 import time
 from contextlib import nullcontext
 from unittest import mock
 
-import torch
 import typer
 from lightning.fabric import Fabric
 
+from bench.machine import conditions
 from bench.training_speed import bare_steps
 from training import engine
 from training.recipe import load_recipe
@@ -25,7 +24,7 @@ def main(recipes: list[str], steps: int = 3, turns: int = 5) -> None:
     """Print a table in Markdown."""
     fabric = Fabric(accelerator="cpu", precision="bf16-mixed", devices=1)
     fabric.launch()
-    print(f"{platform.processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    print(conditions())
     print("| recipe | convolutions, images/s | products, images/s | ratio |")
     print("| --- | --- | --- | --- |")
     for name in recipes:

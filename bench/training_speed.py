@@ -9,7 +9,6 @@ median; on a GPU the peak memory too.
 """
 
 import dataclasses
-import platform
 import statistics
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ import typer
 from lightning.fabric import Fabric
 from torch.nn import functional as F
 
+from bench.machine import conditions
 from fer.emotions import EMOTIONS
 from training.data import Split, load_split
 from training.engine import Run, set_up, train_epoch
@@ -87,8 +87,8 @@ def main(
 ) -> None:
     """Print a table in Markdown."""
     train = load_split(data, "train")
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor()
-    print(f"{device}, {torch.get_num_threads()} threads, torch {torch.__version__}, {turns} turns")
+    device = f"{torch.cuda.get_device_name()}; " if torch.cuda.is_available() else ""
+    print(f"{device}{conditions()}; {turns} turns")
     print("| recipe | loop, images/s | bare step, images/s | loop of bare | peak memory |")
     print("| --- | --- | --- | --- | --- |")
     for name in recipes:
