@@ -6,24 +6,20 @@ fp16 safetensors, one file or shards with their index; the other files are evide
 """
 
 import copy
-import dataclasses
 import hashlib
-import json
-import re
 import shutil
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import nn
 
-from fer.emotions import EMOTIONS
+from fer.config import HUB_ID, ModelConfig
+from fer.ensemble import Ensemble
 from fer.errors import FerError, HubError, UnknownModel
 from fer.networks import build_network
-from fer.preprocessing import Framing, Preprocessing
 from fer.report import Report
 
 if TYPE_CHECKING:
@@ -33,8 +29,6 @@ MODELS = Path(__file__).resolve().parents[1] / "models"
 """The models that ship with the code."""
 
 DEFAULT_MODEL = "cnn"
-HUB_ID = re.compile(r"(?=.{3,96}$)[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-"""`organisation/name`, as a repository on the Hugging Face Hub is called."""
 WEIGHTS = "*.safetensors"
 SINGLE, SHARDED = "model.safetensors", "model.safetensors.index.json"
 SHARD_SIZE = "45MB"  # a git host warns of files over 50 MB
@@ -51,42 +45,6 @@ FILES = (
     "confusion.png",
 )
 """All that a model's folder is made of; of a repository on the Hub nothing else is downloaded."""
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """What `config.json` holds: all that is needed to use the weights."""
-
-    network: str
-    """A name in `fer.networks.NETWORKS`."""
-    network_arguments: dict[str, Any] = field(default_factory=dict)
-    preprocessing: Preprocessing = Preprocessing()
-    temperature: float = 1.0
-    """Divides the logits before softmax; fitted on the validation images."""
-    labels: tuple[str, ...] = EMOTIONS
-    """The emotions in the order of the network's outputs."""
-
-    def to_json(self) -> str:
-        """Return the text of `config.json`."""
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> "ModelConfig":
-        """Parse the text of `config.json`.
-
-        Raises:
-            ValueError, TypeError, KeyError: if it is not one.
-        """
-        values = json.loads(text)
-        preprocessing = values.pop("preprocessing")
-        framing = Framing(**preprocessing.pop("framing"))
-        config = cls(
-            **values | {"labels": tuple(values["labels"])},
-            preprocessing=Preprocessing(**preprocessing, framing=framing),
-        )
-        if config.labels != EMOTIONS:
-            raise ValueError(f"its labels are {', '.join(config.labels)}")
-        return config
 
 
 def find_model(
@@ -143,6 +101,8 @@ def fetch_model(
         raise HubError(f"{repo_id} on the Hub is not a model of this library: {error}") from error
     # The commit just read, whatever is pushed meanwhile.
     folder = fetch(repo_id, FILES, revision=described.name, progress=progress)
+    for member in read_config(folder).members:
+        find_member(folder, member, progress)
     if wrong := damaged_weights(folder):
         raise HubError(
             f"{repo_id}: {', '.join(wrong)} cannot be trusted, its SHA-256 is not the one in "
@@ -151,14 +111,47 @@ def fetch_model(
     return folder
 
 
-def damaged_weights(folder: Path) -> list[str]:
-    """Return the weight files that are missing, extra or not those that `metrics.json` names."""
-    stated = Report.read(folder).metrics.get("weights_sha256", {})
-    found = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob(WEIGHTS)
+def find_member(folder: Path, member: str, progress: "Progress | None" = None) -> Path:
+    """Return the folder of an ensemble's member: beside the ensemble's own, or as `find_model`.
+
+    Raises:
+        UnknownModel: if there is none, or it is an ensemble itself.
+        HubError: if the Hub cannot give it.
+    """
+    beside = folder.parent / member
+    found = beside if (beside / "config.json").is_file() else find_model(member, None, progress)
+    if read_config(found).members:
+        raise UnknownModel(f"{folder}: its member {member} is an ensemble itself.")
+    return found
+
+
+def weight_files(folder: Path) -> dict[str, Path]:
+    """Return the files of a model's weights by name; an ensemble's are its members'.
+
+    Raises:
+        UnknownModel: if its config is not one, or a member is missing.
+    """
+    own = {path.name: path for path in sorted(folder.glob(WEIGHTS))}
+    for member in read_config(folder).members:
+        files = weight_files(find_member(folder, member))
+        own |= {f"{Path(member).name}/{name}": path for name, path in files.items()}
+    return own
+
+
+def weight_digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each of a model's `weight_files`, as `metrics.json` states them."""
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in weight_files(folder).items()
     }
+
+
+def damaged_weights(folder: Path) -> list[str]:
+    """Name the weights' files that are missing or are not those that `metrics.json` names."""
+    stated = Report.read(folder).metrics.get("weights_sha256", {})
     if not stated or not isinstance(stated, dict):
         return [WEIGHTS]
+    found = weight_digests(folder)
     return sorted(name for name in stated | found if stated.get(name) != found.get(name))
 
 
@@ -190,6 +183,10 @@ def load_network(folder: Path) -> tuple[ModelConfig, nn.Module]:
             another architecture.
     """
     config = read_config(folder)
+    if config.members:
+        return config, Ensemble(
+            [load_network(find_member(folder, member)) for member in config.members]
+        ).eval()
     network = build_network(config.network, **config.network_arguments)
     try:
         if (folder / SHARDED).is_file():

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fer.ensemble import Ensemble
 from fer.networks import EXPLAINED_LAYERS
 from fer.preprocessing import FACE_SIZE
 from fer.recognizer import Recognizer
@@ -21,13 +22,21 @@ def look(recognizer: Recognizer, faces: Tensor, emotions: Tensor) -> Tensor:
     """Return how much each pixel spoke for an emotion.
 
     Args:
-        recognizer: the model to explain.
+        recognizer: the model to explain; of an ensemble it is the mean of its members.
         faces: uint8 `[N, 1, 48, 48]`, as `fer.preprocessing.crop_faces` makes them.
         emotions: int64 `[N]`: the number of the emotion to explain for each face.
 
     Returns:
         float32 `[N, 48, 48]` on the CPU, from 0 (nothing) to 1 (the most of this face).
     """
+    network = recognizer.network
+    if isinstance(network, Ensemble):
+        # Each member by itself: its softmax would weigh in what spoke for other emotions.
+        members = [
+            Recognizer(config, member, recognizer.detector, recognizer.device)
+            for config, member in zip(network.configs, network.members, strict=True)
+        ]
+        return to_heat(torch.stack([look(member, faces, emotions) for member in members]).mean(0))
     layer = EXPLAINED_LAYERS[recognizer.config.network]
     maps, gradient = maps_and_gradient(recognizer, faces, emotions, layer)
     return to_heat((gradient * maps).sum(1))

@@ -14,8 +14,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from fer.artifacts import DEFAULT_MODEL, ModelConfig, find_model, load_network
+from fer.artifacts import DEFAULT_MODEL, find_model, load_network
 from fer.boxes import Box
+from fer.config import ModelConfig
 from fer.detection import Detection, Detector
 from fer.emotions import EMOTIONS
 from fer.images import Photo, Source, read_photo

@@ -213,7 +213,7 @@ def learning(evidence: Sequence[Evidence], colours: Mapping[str, str]) -> None:
     """Show loss and accuracy by epoch, on train and validation."""
     histories = {}
     for item in evidence:
-        if item.history is not None:
+        if item.history is not None and len(item.history):  # of an ensemble there is none
             histories[item.name] = item.history
     if not histories:
         return

@@ -1,6 +1,8 @@
 """Fixtures: real faces, real models, and FER-2013 where it is at hand."""
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,19 @@ def data() -> Path:
 def cnn_folder() -> Path:
     """The shipped CNN's folder."""
     return MODELS / "cnn"
+
+
+@pytest.fixture
+def training_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Run `python -m training …` in this process; return exit status, stdout and stderr."""
+    from training.__main__ import main  # some seconds, which most tests do without
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["training", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return (int(ended.value.code or 0), *capsys.readouterr())
+
+    return call

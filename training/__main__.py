@@ -20,11 +20,13 @@ from lightning.fabric.loggers import TensorBoardLogger
 from safetensors import SafetensorError
 
 from fer.artifacts import find_model, load_network
+from fer.config import ENSEMBLE
 from fer.errors import FerError
 from fer.report import Report
 from training.artifact import find_artifact, finished_artifacts, write_artifact
 from training.data import SPLITS, load_split
 from training.engine import fit
+from training.ensemble import assemble
 from training.evaluate import evaluate
 from training.prepare import prepare
 from training.recipe import list_recipes, load_recipe
@@ -67,7 +69,10 @@ def train_(
     fabric.launch()
     checkpoint = out.with_name(out.name + ".ckpt")
     try:
-        result = fit(recipe, train, validation, checkpoint, fabric=fabric, resume=resume)
+        if recipe.network == ENSEMBLE:
+            result = assemble(recipe, validation, out, fabric.device)
+        else:
+            result = fit(recipe, train, validation, checkpoint, fabric=fabric, resume=resume)
         if fabric.is_global_zero:
             metrics = write_artifact(out, recipe, result, train, validation, test, fabric.device)
             print(f"{out}: {_summary(metrics['splits'])}")

@@ -4,7 +4,6 @@ And where such folders are: in `models/`, which ships, and in `runs/`, which tra
 """
 
 import dataclasses
-import hashlib
 import json
 import platform
 import shutil
@@ -19,18 +18,22 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fer.artifacts import (
     MODELS,
-    WEIGHTS,
-    ModelConfig,
     load_network,
     replace_folder,
     save_weights,
+    weight_digests,
+    weight_files,
 )
+from fer.config import ENSEMBLE, ModelConfig
 from fer.errors import UnknownModel
 from fer.preprocessing import Preprocessing
 from training.data import Split
 from training.engine import Fit
 from training.evaluate import evaluate
 from training.recipe import Recipe
+
+HISTORY = ("epoch", "train_loss", "validation_accuracy")
+"""The columns of `history.csv` where there was nothing to learn: that of an ensemble."""
 
 
 def write_artifact(
@@ -54,10 +57,13 @@ def write_artifact(
     """
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    save_weights(fit.network, partial)
+    if recipe.network == ENSEMBLE:
+        partial.mkdir(parents=True)  # its members' folders hold the weights
+    else:
+        save_weights(fit.network, partial)
     config = ModelConfig(
         network=recipe.network,
-        network_arguments=recipe.network_arguments,
+        network_arguments=fit.network_arguments,
         preprocessing=recipe.preprocessing,
     )
     (partial / "config.json").write_text(config.to_json())
@@ -68,34 +74,29 @@ def write_artifact(
     config = dataclasses.replace(config, temperature=evaluation.temperature)
     (partial / "config.json").write_text(config.to_json())
     evaluation.predictions.to_parquet(partial / "predictions.parquet", index=False)
-    history = pd.DataFrame(fit.history)
+    history = pd.DataFrame(fit.history, columns=None if fit.history else HISTORY)
     history.to_csv(partial / "history.csv", index=False)
     (partial / "recipe.toml").write_text(recipe.to_toml())
-    weights = sorted(partial.glob(WEIGHTS))
     metrics = {
         "model": recipe.name,
         "network": recipe.network,
         "init": fit.init,
         "parameters": sum(p.numel() for p in network.parameters()),
         "multiply_adds": count_multiply_adds(network, recipe.preprocessing),
-        "weights_bytes": sum(path.stat().st_size for path in weights),
-        "weights_sha256": {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in weights
-        },
-        "chosen": {
-            "by": "validation accuracy of the averaged weights, after each epoch",
-            "epoch": fit.best_epoch,
-        },
-        "training": {
+        "weights_bytes": sum(path.stat().st_size for path in weight_files(partial).values()),
+        "weights_sha256": weight_digests(partial),
+        "chosen": fit.chosen,
+    }
+    if fit.history:
+        metrics["training"] = {
             "epochs": len(fit.history),
             "images": len(train),
             "seconds": float(history["seconds"].sum()),
             "device": fit.device,
             "torch": torch.__version__,
             "python": platform.python_version(),
-        },
-        "splits": evaluation.splits,
-    }
+        }
+    metrics["splits"] = evaluation.splits
     (partial / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
     try:
         from training.card import write_card

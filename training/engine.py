@@ -12,8 +12,10 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.fabric import Fabric
@@ -22,12 +24,13 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from fer.artifacts import find_model, load_network
+from fer.ensemble import Ensemble
 from fer.errors import FerError
 from fer.networks import build_network
 from training.balance import class_weights, epoch_order, logit_offsets
 from training.checkpoint import State
 from training.data import Split
-from training.distil import Teachers
 from training.evaluate import predict_logits
 from training.freezing import freeze, initialise
 from training.recipe import Recipe
@@ -40,10 +43,12 @@ class Fit:
 
     network: nn.Module
     """The averaged weights of the epoch with the best validation accuracy, on the CPU."""
+    network_arguments: dict[str, Any]
+    """What builds it again."""
     history: list[dict[str, float]]
     """One entry an epoch."""
-    best_epoch: int
-    """Counted from 1."""
+    chosen: dict[str, Any]
+    """By what figure these weights were chosen, and which they are; epochs count from 1."""
     init: str
     """What its first weights truly were."""
     device: str
@@ -102,7 +107,12 @@ def fit(
     best = build_network(recipe.network, **recipe.network_arguments)
     best.load_state_dict(state.best_weights)
     device = torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "CPU"
-    return Fit(best.eval(), state.history, state.best_epoch, run.init, device)
+    chosen = {
+        "by": "validation accuracy of the averaged weights, after each epoch",
+        "epoch": state.best_epoch,
+    }
+    arguments = recipe.network_arguments
+    return Fit(best.eval(), arguments, state.history, chosen, run.init, device)
 
 
 @dataclass(frozen=True)
@@ -116,7 +126,7 @@ class Run:
     """The parts of it that do not learn."""
     init: str
     """What its first weights truly are."""
-    teachers: Teachers | None
+    teachers: Ensemble | None
     """Whose answers it learns, if any."""
 
 
@@ -141,8 +151,13 @@ def set_up(fabric: Fabric, recipe: Recipe) -> Run:
     if recipe.compile and _has_compiler():
         network.compile()
     model, optimizer = fabric.setup(network, _optimizer(network, recipe))
-    teachers = Teachers.load(recipe.teachers, fabric.device) if recipe.teachers else None
+    teachers = _load_teachers(recipe.teachers).to(fabric.device) if recipe.teachers else None
     return Run(State(network, average, optimizer), model, frozen, init, teachers)
+
+
+def _load_teachers(names: Sequence[str]) -> Ensemble:
+    """Load the models whose answers are learnt (Hinton et al. 2015); nothing of them learns."""
+    return Ensemble([load_network(find_model(name)) for name in names]).eval()
 
 
 def _print_epoch(recipe: Recipe, state: State, images: int) -> None:
@@ -247,8 +262,10 @@ def train_epoch(
         index = batch[fabric.global_rank :: fabric.world_size]
         images, target = recipe.augmentation(train.images[index], targets[index], generator)
         if run.teachers is not None:
-            with fabric.autocast():
-                target = torch.lerp(target, run.teachers(images), recipe.teachers_weight)
+            # The very images, augmented, that the pupil sees (Beyer et al. 2022).
+            with torch.no_grad(), fabric.autocast():
+                answers = run.teachers(images).exp()
+            target = torch.lerp(target, answers, recipe.teachers_weight)
         faces = recipe.preprocessing.tensor(images).contiguous(memory_format=torch.channels_last)
         logits = model(faces)
         learnt = logits.float() if offsets is None else logits.float() + offsets

@@ -5,6 +5,7 @@ python -m training publish cnn --repo-id ORG/NAME
 python -m training publish --all --repo-id ORG                     # ORG/cnn …, and a collection
 """
 
+import dataclasses
 import fnmatch
 import shutil
 import tempfile
@@ -14,7 +15,8 @@ from pathlib import Path
 
 from huggingface_hub import CommitInfo, HfApi
 
-from fer.artifacts import FILES, HUB_ID, damaged_weights, load_network
+from fer.artifacts import FILES, damaged_weights, load_network, read_config
+from fer.config import HUB_ID
 from fer.errors import FerError, HubError, UnknownModel
 from fer.hub import hub_errors
 from fer.report import Report, predicted_labels, read_predictions
@@ -69,7 +71,17 @@ def stage_model(folder: Path, repo_id: str, target: Path) -> None:
     for name in FILES:
         for path in folder.glob(name):
             shutil.copyfile(path, target / path.name)
+    config = read_config(folder)
+    if config.members:
+        hub_members = {"members": _on_the_hub(config.members, repo_id)}
+        config = dataclasses.replace(config, network_arguments=hub_members)
+        (target / "config.json").write_text(config.to_json())
     write_card(target, repo_id)
+
+
+def _on_the_hub(members: Sequence[str], repo_id: str) -> list[str]:
+    """Return an ensemble's members as they are called where it is published: beside it."""
+    return [f"{repo_id.split('/')[0]}/{Path(member).name}" for member in members]
 
 
 def publish_model(
@@ -101,6 +113,9 @@ def publish_model(
         stage_model(folder, repo_id, Path(staged))
         api = log_in(repo_id)
         with hub_errors(repo_id, revision):
+            for member in read_config(Path(staged)).members:
+                if not api.repo_exists(member):
+                    raise HubError(f"{repo_id} answers through {member}: publish that one first.")
             api.create_repo(repo_id, private=private or None, exist_ok=True)
             if revision:
                 api.create_branch(repo_id, branch=revision, exist_ok=True)
@@ -121,7 +136,8 @@ def publish_all(
         Unfinished: if one is not fit to be published; nothing is uploaded then.
         HubError: as `publish_model`.
     """
-    folders = _finished_for(owner)
+    # An ensemble comes after its members.
+    folders = sorted(_finished_for(owner), key=lambda folder: bool(read_config(folder).members))
     for folder in folders:
         check_artifact(folder)
     addresses = [

@@ -5,6 +5,7 @@ folder is whole as soon as it is there. What is finished is skipped, so the comm
 given again after an interruption.
 """
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,9 +19,16 @@ ORDER = (
     "efficientnet_v2_l-unfreeze45",
     "efficientnet_v2_l-unfreeze20",
     "efficientnet_v2_l-frozen",
-    "lite",  # as well
+    "ensemble",  # of what is there by then
+    "lite",  # learns from the ensemble
 )
 """The recipes in the order in which they are trained."""
+
+TEACHERS = {"resnet50": "flagship", "lite": "ensemble"}
+"""Who learns from whom."""
+
+MEMBERS = [name for name in ORDER if name not in ("efficientnet_v2_l", "ensemble", "lite")]
+"""The ensemble's candidates, if they were trained."""
 
 
 def train_all(data: Path, runs: Path, arguments: Sequence[str]) -> list[str]:
@@ -37,12 +45,20 @@ def train_all(data: Path, runs: Path, arguments: Sequence[str]) -> list[str]:
             print(f"{name}: finished already", file=sys.stderr)
             continue
         command = [sys.executable, "-m", "training", "train", name, "--data", str(data)]
-        options = ["--out", str(runs / name), "--resume", *arguments]
-        if name.startswith("efficientnet_v2_l-"):
-            options.append(f"init={runs / 'efficientnet_v2_l'}")
-        if name in ("resnet50", "lite"):
-            options.append(f'teachers=["{runs / "flagship"}"]')
-        done = subprocess.run([*command, *options], check=False)
+        command += ["--out", str(runs / name), "--resume", *arguments, *_overrides(name, runs)]
+        done = subprocess.run(command, check=False)
         if done.returncode:
             failed.append(name)
     return failed
+
+
+def _overrides(name: str, runs: Path) -> list[str]:
+    """Point a recipe at the models of this zoo that it builds upon."""
+    if name.startswith("efficientnet_v2_l-"):
+        return [f"init={runs / 'efficientnet_v2_l'}"]
+    if name in TEACHERS:
+        return [f"teachers={json.dumps([str(runs / TEACHERS[name])])}"]
+    if name == "ensemble":
+        there = [other for other in MEMBERS if (runs / other / "metrics.json").is_file()]
+        return [f"network_arguments.members={json.dumps(there)}"]
+    return []

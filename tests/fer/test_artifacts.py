@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from fer.artifacts import (
-    ModelConfig,
     find_model,
     list_models,
     load_network,
     replace_folder,
     save_weights,
 )
+from fer.config import ModelConfig
 from fer.errors import FerError, UnknownModel
 from fer.networks import build_network
 from fer.preprocessing import Framing, Preprocessing

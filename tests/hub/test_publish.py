@@ -1,29 +1,31 @@
 """What is published, and what is refused."""
 
 import json
-import sys
+from functools import partial
 
 import pandas as pd
 import pytest
+import torch
 from huggingface_hub import CommitOperationAdd, HfApi, RepoCard, constants
 
+from fer.artifacts import (
+    MODELS,
+    find_model,
+    load_network,
+    read_config,
+    save_weights,
+    weight_digests,
+)
 from fer.errors import HubError
+from fer.networks import build_network
 from tests.hub_server import TOKEN
-from training.__main__ import main
 from training.publish import Unfinished, publish_model
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(training_command):
     """Run `python -m training publish …` in this process; return exit status, stdout, stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["training", "publish", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return (ended.value.code or 0, *capsys.readouterr())
-
-    return call
+    return partial(training_command, "publish")
 
 
 def refused(run, *arguments: object) -> str:
@@ -81,6 +83,41 @@ def test_all_go_up_with_a_collection(server, run, artifact, monkeypatch, tmp_pat
     (collection,) = server.collections.values()
     assert [item["id"] for item in collection["items"]] == ["org/cnn"]
     assert "organisation's name alone" in refused(run, "--all", "--repo-id", "org/cnn")
+
+
+def test_an_ensemble_goes_up_after_its_members(
+    server, run, training_command, data, artifact, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("training.artifact.MODELS", tmp_path / "models")
+    (tmp_path / "models").mkdir()
+    artifact.rename(tmp_path / "models" / "members_come_first")
+    status, _, stderr = training_command(
+        "train", "ensemble", "--data", data, "--out", tmp_path / "models" / "all", "--images", 64,
+        'network_arguments.members=["members_come_first"]',
+    )  # fmt: skip
+    assert status == 0, stderr
+    assert "publish that one first" in refused(run, "all", "--repo-id", "org/all")
+    assert not HfApi().repo_exists("org/all")
+    status, _, stderr = run("--all", "--repo-id", "org")
+    assert status == 0, stderr
+    # It loads from the Hub alone, its members with it.
+    folder = find_model("org/all")
+    assert read_config(folder).members == ["org/members_come_first"]
+    assert "org/members_come_first" in (folder / "README.md").read_text()
+    _, network = load_network(folder)
+    noise = torch.rand(2, 1, 48, 48)
+    config, member = load_network(MODELS / "cnn")
+    expected = (member(config.preprocessing.tensor(noise)) / config.temperature).softmax(1)
+    assert torch.allclose(network(noise).exp(), expected, atol=1e-6)
+    # Once its member is another one, its figures are no longer its own.
+    member_folder = tmp_path / "models" / "members_come_first"
+    save_weights(build_network("cnn"), member_folder)
+    metrics = json.loads((member_folder / "metrics.json").read_text())
+    metrics["weights_sha256"] = weight_digests(member_folder)
+    (member_folder / "metrics.json").write_text(json.dumps(metrics))
+    assert run(member_folder, "--repo-id", "org/members_come_first")[0] == 0
+    with pytest.raises(HubError, match=r"first/model\.safetensors cannot be trusted"):
+        find_model("org/all")
 
 
 def remove_predictions(folder):

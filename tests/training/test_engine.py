@@ -26,7 +26,7 @@ def test_learns_and_keeps_the_epoch_that_validates_best(recipe, train, validatio
     result = fit(longer, train, validation, tmp_path / "run.ckpt")
     accuracies = [line["validation_accuracy"] for line in result.history]
     assert accuracies[-1] > 0.9
-    assert accuracies[result.best_epoch - 1] == max(accuracies)
+    assert accuracies[result.chosen["epoch"] - 1] == max(accuracies)
     assert [line["epoch"] for line in result.history] == list(range(1, 9))
     logits = engine.predict_logits(result.network, longer.preprocessing, validation.images)
     again = (logits.argmax(1) == validation.labels).float().mean().item()

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from fer.artifacts import ModelConfig, save_weights
+from fer.artifacts import save_weights
+from fer.config import ModelConfig
 from fer.errors import FerError, UnknownModel
 from fer.networks import build_network
 from fer.preprocessing import Preprocessing

@@ -12,7 +12,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from fer.artifacts import load_network
 from tests.conftest import ROOT
-from training.__main__ import main
 from training.prepare import USAGE
 
 
@@ -22,22 +21,9 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run `python -m training …` in this process; return exit status, stdout and stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["training", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return (ended.value.code or 0, *capsys.readouterr())
-
-    return call
-
-
-def test_train_leaves_a_whole_model(run, data, tmp_path):
+def test_train_leaves_a_whole_model(training_command, data, tmp_path):
     out = tmp_path / "tiny"
-    status, stdout, stderr = run(
+    status, stdout, stderr = training_command(
         "train", "cnn", "--data", data, "--out", out, "--images", 256, "epochs=1"
     )
     assert status == 0, stderr
@@ -118,9 +104,9 @@ def test_two_processes_train_one_model(data, tmp_path):
     assert load_network(tmp_path / "both")[0].network == "cnn"
 
 
-def test_tensorboard_gets_each_epoch_s_figures(run, data, tmp_path):
+def test_tensorboard_gets_each_epoch_s_figures(training_command, data, tmp_path):
     out = tmp_path / "tiny"
-    status, _, stderr = run(
+    status, _, stderr = training_command(
         "train", "cnn", "--data", data, "--out", out, "--images", 128, "--tensorboard", "epochs=2"
     )
     assert status == 0, stderr
@@ -141,25 +127,25 @@ def test_tensorboard_gets_each_epoch_s_figures(run, data, tmp_path):
         (["evaluate", "nope", "--data", "/nowhere"], "no model 'nope'"),
     ],
 )
-def test_what_is_wrong_is_one_sentence(run, arguments, sentence):
-    status, _, stderr = run(*arguments)
+def test_what_is_wrong_is_one_sentence(training_command, arguments, sentence):
+    status, _, stderr = training_command(*arguments)
     assert status == 2
     assert sentence in stderr
     assert stderr.count("\n") == 1
 
 
-def test_list_prints_each_recipe_with_its_result(run, cnn_folder):
+def test_list_prints_each_recipe_with_its_result(training_command, cnn_folder):
     metrics = json.loads((cnn_folder / "metrics.json").read_text())
-    lines = {line.split()[0]: line for line in run("list")[1].splitlines()}
+    lines = {line.split()[0]: line for line in training_command("list")[1].splitlines()}
     assert f"{metrics['splits']['test']['plain']['accuracy']:.4f}" in lines["cnn"]
 
 
-def test_prepare_says_what_differs(run, tmp_path):
+def test_prepare_says_what_differs(training_command, tmp_path):
     pixels = " ".join(["7"] * 48 * 48)
     lines = [f"{label},{pixels},{usage}" for label, usage in enumerate(USAGE)]
     (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *lines]))
-    status, stdout, _ = run("prepare", tmp_path / "fer2013.csv", tmp_path / "out")
+    status, stdout, _ = training_command("prepare", tmp_path / "fer2013.csv", tmp_path / "out")
     assert status == 0
     assert stdout.startswith("train has 1 images, officially 28709.\n")
-    status, _, stderr = run("prepare", "/nowhere", tmp_path / "out")
+    status, _, stderr = training_command("prepare", "/nowhere", tmp_path / "out")
     assert (status, stderr) == (2, "training: There is no /nowhere.\n")

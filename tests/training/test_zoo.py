@@ -1,20 +1,24 @@
+from fer.artifacts import read_config
 from training import zoo
 from training.recipe import list_recipes
-from training.zoo import ORDER, train_all
+from training.zoo import MEMBERS, ORDER, TEACHERS, train_all
 
 
-def test_every_recipe_is_in_the_zoo():
+def test_every_recipe_is_in_the_zoo_after_what_it_builds_upon():
     assert sorted(ORDER) == list_recipes()
     assert ORDER.index("efficientnet_v2_l") < ORDER.index("efficientnet_v2_l-frozen")
+    assert all(ORDER.index(teacher) < ORDER.index(pupil) for pupil, teacher in TEACHERS.items())
+    assert all(ORDER.index(member) < ORDER.index("ensemble") for member in MEMBERS)
 
 
 def test_one_that_fails_costs_only_itself_and_what_is_done_is_skipped(
     data, tmp_path, monkeypatch, capfd
 ):
-    monkeypatch.setattr(zoo, "ORDER", ("no_such_recipe", "cnn"))
+    monkeypatch.setattr(zoo, "ORDER", ("no_such_recipe", "cnn", "ensemble"))
     small = ["--images", "128", "epochs=1"]
     assert train_all(data, tmp_path, small) == ["no_such_recipe"]
-    assert (tmp_path / "cnn" / "metrics.json").is_file()
+    # Of its candidates only the one that was trained.
+    assert read_config(tmp_path / "ensemble").members == ["cnn"]
     before = (tmp_path / "cnn").stat().st_mtime_ns
     assert train_all(data, tmp_path, small) == ["no_such_recipe"]
     assert (tmp_path / "cnn").stat().st_mtime_ns == before

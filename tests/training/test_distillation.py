@@ -1,24 +1,14 @@
+"""Distillation: a network learns what its teachers answer."""
+
 import dataclasses
 
 import pytest
-import torch
 
-from fer.artifacts import MODELS, ModelConfig, load_network, save_weights
+from fer.artifacts import save_weights
+from fer.config import ModelConfig
 from fer.errors import UnknownModel
-from training.distil import Teachers
 from training.engine import fit
 from training.recipe import load_recipe
-
-
-def test_teachers_answer_with_their_mean_calibrated_probabilities(test_split):
-    config, network = load_network(MODELS / "cnn")
-    hotter = dataclasses.replace(config, temperature=4.0)
-    teachers = Teachers([(config, network), (hotter, network)])
-    images = test_split.images.float() / 255
-    with torch.no_grad():
-        logits = network(config.preprocessing.tensor(images))
-    expected = ((logits / config.temperature).softmax(1) + (logits / 4).softmax(1)) / 2
-    assert torch.allclose(teachers(images), expected, atol=1e-6)
 
 
 def test_a_pupil_learns_its_teacher_s_answers_and_not_the_labels(train, validation, tmp_path):
@@ -41,6 +31,7 @@ def save(network, recipe, folder):
     (folder / "config.json").write_text(config.to_json())
 
 
-def test_a_teacher_that_is_not_there_is_a_sentence():
+def test_a_teacher_that_is_not_there_is_a_sentence(train, validation, tmp_path):
+    recipe = dataclasses.replace(load_recipe("cnn"), teachers=["nope"])
     with pytest.raises(UnknownModel, match="no model 'nope'"):
-        Teachers.load(["nope"], "cpu")
+        fit(recipe, train, validation, tmp_path / "pupil.ckpt")

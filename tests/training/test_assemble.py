@@ -1,0 +1,77 @@
+import json
+
+import pandas as pd
+import pytest
+import torch
+
+from fer.artifacts import MODELS, damaged_weights, load_network, save_weights
+from fer.config import ModelConfig
+from fer.evidence import Evidence
+from fer.networks import build_network
+from training.data import load_split
+from training.ensemble import assemble
+from training.publish import check_artifact
+from training.recipe import BadRecipe, load_recipe
+
+
+@pytest.fixture
+def noise(tmp_path):
+    """A CNN that has learnt nothing."""
+    torch.manual_seed(0)
+    save_weights(build_network("cnn"), tmp_path / "noise")
+    (tmp_path / "noise" / "config.json").write_text(ModelConfig("cnn").to_json())
+
+
+def recipe_of(members):
+    return load_recipe("ensemble", {"network_arguments.members": json.dumps(members)})
+
+
+def test_takes_the_set_that_validates_best(noise, tmp_path, data, capsys):
+    validation = load_split(data, "validation").head(300)
+    result = assemble(recipe_of(["noise", "cnn"]), validation, tmp_path / "both")
+    tried = result.chosen["tried"]
+    assert set(tried) == {"noise", "cnn", "noise, cnn"}
+    assert tried["cnn"] > tried["noise"] + 0.3
+    best = max(tried.values())
+    # Equally good, it is the smaller one.
+    assert tried[", ".join(result.network_arguments["members"])] == best
+    assert tried["cnn"] < best or result.network_arguments["members"] == ["cnn"]
+    assert "validation accuracy" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("members", [[], "cnn"])
+def test_without_candidates_it_is_a_sentence(members, validation, tmp_path):
+    with pytest.raises(BadRecipe, match="An ensemble needs"):
+        assemble(recipe_of(members), validation, tmp_path / "none")
+
+
+def test_training_one_leaves_a_whole_model(training_command, data, tmp_path):
+    out = tmp_path / "pair"
+    status, stdout, stderr = training_command(
+        "train", "ensemble", "--data", data, "--out", out, "--images", 128,
+        'network_arguments.members=["cnn", "flagship"]',
+    )  # fmt: skip
+    assert status == 0, stderr
+    assert "test accuracy" in stdout
+    assert {path.name for path in out.iterdir()} == {
+        "config.json", "metrics.json", "predictions.parquet", "history.csv", "recipe.toml",
+        "README.md", "confusion.png",
+    }  # fmt: skip
+    assert {path.name for path in tmp_path.iterdir()} == {"pair"}
+    config, network = load_network(out)
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["parameters"] == sum(p.numel() for p in network.parameters())
+    assert metrics["weights_bytes"] == sum(
+        (MODELS / name).stat().st_size for name in metrics["weights_sha256"]
+    )
+    assert set(config.members) == {name.split("/")[0] for name in metrics["weights_sha256"]}
+    assert damaged_weights(out) == []
+    check_artifact(out)
+    evidence = Evidence.read("pair", out)
+    assert evidence.remarks == ()
+    assert evidence.history is not None
+    assert evidence.history.empty
+    assert len(pd.read_parquet(out / "predictions.parquet")) == 128
+    card = (out / "README.md").read_text()
+    assert "Nothing was trained for it" in card
+    assert "| cnn, flagship |" in card

@@ -1,0 +1,68 @@
+"""Put together the models that validate best as one; nothing is trained for it.
+
+python -m training train ensemble --data DIR
+"""
+
+import itertools
+import sys
+from pathlib import Path
+
+import torch
+
+from fer.artifacts import find_member, load_network
+from fer.ensemble import Ensemble
+from training.data import Split
+from training.engine import Fit
+from training.evaluate import predict_logits
+from training.recipe import BadRecipe, Recipe
+
+
+def assemble(
+    recipe: Recipe, validation: Split, folder: Path, device: torch.device | str = "cpu"
+) -> Fit:
+    """Try every set of the recipe's candidates; take the one with the best validation accuracy.
+
+    Of equally good sets it is the one with fewer members.
+
+    Args:
+        recipe: its `network_arguments.members` are the candidates.
+        folder: where the ensemble will be: its members may lie beside it.
+        device: where the candidates answer.
+
+    Raises:
+        BadRecipe: if there are no candidates.
+        UnknownModel: if a candidate does not exist or is damaged.
+    """
+    candidates = recipe.network_arguments.get("members")
+    if not isinstance(candidates, list) or not candidates:
+        raise BadRecipe('An ensemble needs network_arguments.members=["NAME", …].')
+    loaded = {name: load_network(find_member(folder, name)) for name in candidates}
+    answers = {}
+    for name, (config, network) in loaded.items():
+        logits = predict_logits(
+            network.to(device), config.preprocessing, validation.images.to(device)
+        )
+        answers[name] = (logits / config.temperature).softmax(1).cpu()
+    tried = {
+        names: _accuracy([answers[name] for name in names], validation.labels.cpu())
+        for size in range(1, len(loaded) + 1)
+        for names in itertools.combinations(loaded, size)
+    }
+    for names, accuracy in sorted(tried.items(), key=lambda item: item[1]):
+        print(f"validation accuracy {accuracy:.4f}: {', '.join(names)}", file=sys.stderr)
+    best = max(tried, key=lambda names: tried[names])
+    return Fit(
+        network=Ensemble([loaded[name] for name in best]).eval(),
+        network_arguments={"members": list(best)},
+        history=[],
+        chosen={
+            "by": "validation accuracy of every set of the candidates",
+            "tried": {", ".join(names): accuracy for names, accuracy in tried.items()},
+        },
+        init="its members",
+        device=str(device),
+    )
+
+
+def _accuracy(answers: list[torch.Tensor], labels: torch.Tensor) -> float:
+    return (torch.stack(answers).mean(0).argmax(1) == labels).float().mean().item()
