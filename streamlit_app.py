@@ -49,5 +49,5 @@ page.run()
 st.caption(
     "An expression is not a feeling: the models name what a face shows, learnt from labels that "
     "people agree on two thirds of the time. Photos stay in this server's memory and are let go "
-    "once they are scored or the page closes."
+    "after they are scored or the page is closed."
 )

@@ -56,12 +56,13 @@ class Duel:
 
 
 def p_text(p_value: float) -> str:
-    """Put a p-value into words.
+    """Put a p-value into words that no line break parts.
 
     >>> p_text(0.3123), p_text(0.00004)
-    ('p = 0.31', 'p < 0.001')
+    ('p\\xa0=\\xa00.31', 'p\\xa0<\\xa00.001')
     """
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
+    text = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def duel(first: Answers, second: Answers, emotion: str | None = None) -> Duel:

@@ -17,6 +17,7 @@ from torchmetrics.functional.classification import (
     multiclass_precision,
     multiclass_recall,
 )
+from tqdm import tqdm
 
 from fer.emotions import EMOTIONS
 from fer.preprocessing import Preprocessing
@@ -51,22 +52,30 @@ def predict_logits(
     return torch.cat(logits)
 
 
-def flip_logits(network: nn.Module, preprocessing: Preprocessing, images: Tensor) -> Tensor:
-    """Average log-probabilities over an image and its mirror; `[N, 7]`."""
-    views = [images, images.flip(-1)]
-    return _average([predict_logits(network, preprocessing, view) for view in views])
+def answer_views(
+    network: nn.Module, preprocessing: Preprocessing, images: Tensor, title: str = ""
+) -> dict[str, Tensor]:
+    """Answer images as they are (`plain`), and averaged with their mirrors and over ten crops.
 
+    Ten crops are four corners and the centre, each with its mirror (Krizhevsky et al. 2012).
 
-def ten_crop_logits(network: nn.Module, preprocessing: Preprocessing, images: Tensor) -> Tensor:
-    """Average over four corners and the centre, each with its mirror (Krizhevsky et al. 2012)."""
+    Args:
+        images: uint8 `[N, 1, 48, 48]`.
+        title: what the progress bar is called.
+
+    Returns:
+        Logits `[N, 7]` of `plain`, `flip` and `ten_crop`.
+    """
     side = images.shape[-1]
     end, middle = side - TEN_CROP, (side - TEN_CROP) // 2
-    views = []
+    views = [images, images.flip(-1)]
     for top, left in ((0, 0), (0, end), (end, 0), (end, end), (middle, middle)):
         crop = images[..., top : top + TEN_CROP, left : left + TEN_CROP].float()
         crop = F.interpolate(crop, size=(side, side), mode="bilinear").round().to(torch.uint8)
         views += [crop, crop.flip(-1)]
-    return _average([predict_logits(network, preprocessing, view) for view in views])
+    bar = tqdm(views, title, unit="view", leave=False, delay=2)
+    logits = [predict_logits(network, preprocessing, view) for view in bar]
+    return {"plain": logits[0], "flip": _average(logits[:2]), "ten_crop": _average(logits[2:])}
 
 
 def _average(logits: list[Tensor]) -> Tensor:
@@ -155,30 +164,29 @@ def evaluate(
     Args:
         train: its pixels tell which test images stand in train too.
     """
-    plain = predict_logits(network, preprocessing, validation.images)
-    temperature = fit_temperature(plain, validation.labels)
+    named = {"validation": validation, "test": test}
+    answers = {
+        name: answer_views(network, preprocessing, split.images, f"measuring on {name}")
+        for name, split in named.items()
+    }
+    temperature = fit_temperature(answers["validation"]["plain"], validation.labels)
     in_train = {_digest(image) for image in train.images}
     splits = {}
-    for name, split in (("validation", validation), ("test", test)):
-        plain = predict_logits(network, preprocessing, split.images)
+    for name, split in named.items():
+        plain = answers[name]["plain"].argmax(1)
         unseen = torch.tensor([_digest(image) not in in_train for image in split.images])
-        right = plain.argmax(1) == split.labels
+        right = plain == split.labels
         # A majority needs votes, and one emotion with more of them than any other.
         top = split.votes.topk(2).values
         has_majority = top[:, 0] > top[:, 1]
-        agrees = (plain.argmax(1) == split.votes.argmax(1))[has_majority]
-        splits[name] = {
-            "plain": measure(plain, split.labels, temperature),
-            "flip": measure(
-                flip_logits(network, preprocessing, split.images), split.labels, temperature
-            ),
-            "ten_crop": measure(
-                ten_crop_logits(network, preprocessing, split.images), split.labels, temperature
-            ),
-            "not_in_train": _share(right[unseen]),
-            "ferplus_majority": _share(agrees),
+        agrees = (plain == split.votes.argmax(1))[has_majority]
+        measured = {
+            view: measure(logits, split.labels, temperature)
+            for view, logits in answers[name].items()
         }
-    probabilities = (plain / temperature).softmax(1)
+        shares = {"not_in_train": _share(right[unseen]), "ferplus_majority": _share(agrees)}
+        splits[name] = measured | shares
+    probabilities = (answers["test"]["plain"] / temperature).softmax(1)
     columns = {f"p_{emotion}": probabilities[:, i].numpy() for i, emotion in enumerate(EMOTIONS)}
     predictions = pd.DataFrame(
         {"row": test.rows.numpy().astype(np.int32), "label": test.labels.numpy(), **columns}

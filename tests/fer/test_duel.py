@@ -27,7 +27,7 @@ def test_mcnemar_is_the_textbook_s():
     assert not result.by_chance
     assert result.sentence == (
         "first is right on 64 more of 1,600 images than second: the difference is hardly chance, "
-        "p < 0.001."
+        "p\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}0.001."
     )
 
 
@@ -37,7 +37,7 @@ def test_mcnemar_by_hand():
     assert result.p_value == pytest.approx(2 * 7 / 64)
     assert result.sentence == (
         "second is right on 4 more of 11 images than first: the difference could be chance, "
-        "p = 0.22."
+        "p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.22."
     )
     assert result.agree == 3
 
@@ -90,7 +90,12 @@ def test_only_right_names_the_images():
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.31234, "p = 0.31"), (0.0423, "p = 0.042"), (1e-9, "p < 0.001")]
+    ("value", "text"),
+    [
+        (0.31234, "p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.31"),
+        (0.0423, "p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.042"),
+        (1e-9, "p\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}0.001"),
+    ],
 )
 def test_p_in_words(value, text):
     assert p_text(value) == text

@@ -4,7 +4,7 @@ import torch
 from fer.networks import build_network
 from fer.preprocessing import Preprocessing
 from training.data import Split
-from training.evaluate import evaluate, fit_temperature, flip_logits, measure, predict_logits
+from training.evaluate import answer_views, evaluate, fit_temperature, measure, predict_logits
 
 
 def test_figures_of_a_case_counted_by_hand():
@@ -35,11 +35,11 @@ def test_flip_averages_an_image_and_its_mirror():
     torch.manual_seed(0)
     network = build_network("cnn").eval()
     images = torch.randint(256, (5, 1, 48, 48), dtype=torch.uint8)
-    both = flip_logits(network, Preprocessing(), images).softmax(1)
+    both = answer_views(network, Preprocessing(), images)["flip"].softmax(1)
     one = predict_logits(network, Preprocessing(), images).softmax(1)
     other = predict_logits(network, Preprocessing(), images.flip(-1)).softmax(1)
     assert torch.allclose(both, (one + other) / 2, atol=1e-6)
-    mirrored = flip_logits(network, Preprocessing(), images.flip(-1)).softmax(1)
+    mirrored = answer_views(network, Preprocessing(), images.flip(-1))["flip"].softmax(1)
     assert torch.allclose(both, mirrored, atol=1e-6)
 
 
