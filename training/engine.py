@@ -151,13 +151,14 @@ def set_up(fabric: Fabric, recipe: Recipe) -> Run:
     if recipe.compile and _has_compiler():
         network.compile()
     model, optimizer = fabric.setup(network, _optimizer(network, recipe))
-    teachers = _load_teachers(recipe.teachers).to(fabric.device) if recipe.teachers else None
+    teachers = _load_teachers(recipe.teachers, fabric.device) if recipe.teachers else None
     return Run(State(network, average, optimizer), model, frozen, init, teachers)
 
 
-def _load_teachers(names: Sequence[str]) -> Ensemble:
+def _load_teachers(names: Sequence[str], device: torch.device) -> Ensemble:
     """Load the models whose answers are learnt (Hinton et al. 2015); nothing of them learns."""
-    return Ensemble([load_network(find_model(name)) for name in names]).eval()
+    teachers = Ensemble([load_network(find_model(name)) for name in names]).eval()
+    return teachers.to(device).to(memory_format=torch.channels_last)
 
 
 def _print_epoch(recipe: Recipe, state: State, images: int) -> None:
@@ -263,7 +264,7 @@ def train_epoch(
         images, target = recipe.augmentation(train.images[index], targets[index], generator)
         if run.teachers is not None:
             # The very images, augmented, that the pupil sees (Beyer et al. 2022).
-            with torch.no_grad(), fabric.autocast():
+            with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
                 answers = run.teachers(images).exp()
             target = torch.lerp(target, answers, recipe.teachers_weight)
         faces = recipe.preprocessing.tensor(images).contiguous(memory_format=torch.channels_last)

@@ -142,7 +142,7 @@ def test_who_is_elsewhere_cannot_name_a_folder(monkeypatch):
 def test_two_models_against_each_other(models):
     app = open_page(models=["flagship", "cnn"], view="Head to head")
     assert "flagship is right on" in texts(app)
-    assert "is hardly chance, p < 0.001" in texts(app)
+    assert "is hardly chance, p\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}0.001" in texts(app)
     app.selectbox(key="among").select("disgust").run()
     assert "of 55 images than cnn" in texts(app)
 
