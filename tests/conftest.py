@@ -35,7 +35,7 @@ def crowd(astronaut: Image.Image) -> Image.Image:
 
 @pytest.fixture(scope="session")
 def recognizer() -> Recognizer:
-    """The default model."""
+    """The CNN, which is the fastest model."""
     return Recognizer.from_pretrained("cnn")
 
 

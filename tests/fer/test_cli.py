@@ -26,7 +26,14 @@ def test_predict_prints_a_line_for_each_face(photos):
 
 
 def test_predict_json_is_the_library_s_result(photos, recognizer, astronaut):
-    arguments = ["predict", "--json", str(photos / "one.jpg"), str(photos / "forty.png")]
+    arguments = [
+        "predict",
+        "--model",
+        "cnn",
+        "--json",
+        str(photos / "one.jpg"),
+        str(photos / "forty.png"),
+    ]
     result = CliRunner().invoke(app, arguments)
     one, forty = (json.loads(line) for line in result.stdout.splitlines())
     assert one["path"] == str(photos / "one.jpg")

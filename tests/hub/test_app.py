@@ -2,6 +2,7 @@
 
 import pytest
 
+from fer.artifacts import DEFAULT_MODEL
 from fer.report import Report
 from pages.common import VARIABLE, _downloaded, load_recognizer, offered_models
 from tests.pages.conftest import jpeg, open_app
@@ -16,11 +17,11 @@ def forget():
 
 
 def test_offers_what_the_variable_names(monkeypatch):
-    assert offered_models()[0] == "cnn"
+    assert offered_models()[0] == DEFAULT_MODEL
     monkeypatch.setenv(VARIABLE, " org/b, cnn ,org/b,, runs/x")
     assert offered_models() == ["org/b", "cnn", "runs/x"]
     monkeypatch.setenv(VARIABLE, " , ")
-    assert offered_models()[0] == "cnn"
+    assert offered_models()[0] == DEFAULT_MODEL
 
 
 def test_a_model_from_the_hub_scores_as_the_local_one(server, artifact, monkeypatch, astronaut):

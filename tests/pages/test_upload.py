@@ -139,7 +139,7 @@ def test_an_upload_takes_the_example_s_place(app, crowd):
     assert set(app.dataframe[0].value["path"]) == {"forty.jpg"}
 
 
-def test_switching_the_model_scores_again(app, astronaut, monkeypatch, cnn_folder, tmp_path):
+def test_switching_the_model_scores_again(astronaut, monkeypatch, cnn_folder, tmp_path):
     for name in ("cnn", "second"):
         shutil.copytree(cnn_folder, tmp_path / name)
     config = tmp_path / "second" / "config.json"
@@ -147,6 +147,7 @@ def test_switching_the_model_scores_again(app, astronaut, monkeypatch, cnn_folde
     config.write_text(values)  # a much hotter temperature: flatter probabilities
     monkeypatch.setattr("fer.artifacts.MODELS", tmp_path)
     load_recognizer.clear()
+    app = open_app()
     upload(app, me_jpg=jpeg(astronaut))
     before = app.dataframe[0].value["confidence"].item()
     app.selectbox(key="model").set_value("second").run()
