@@ -167,7 +167,8 @@ elif st.session_state.get("example"):
     named = [(EXAMPLE.name, EXAMPLE.read_bytes())]
 if not named:
     st.info("Drop in photos, take one, or try the example.", icon=":material/add_a_photo:")
-    st.session_state.pop("scored", None)
+    if st.session_state.pop("scored", None):
+        give_back()
     st.stop()
 
 # What this visitor's photos gave, kept in their own session only, and no longer than they are

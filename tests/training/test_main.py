@@ -52,8 +52,6 @@ def in_a_process(*arguments: object, **options) -> subprocess.Popen:
 def test_ended_by_sigterm_and_resumed_equals_undisturbed(data, tmp_path):
     common = ["--data", data, "--images", 384, "epochs=3", "warmup_epochs=0.5"]
     whole = in_a_process("training", "train", "cnn", "--out", tmp_path / "whole", *common)
-    assert whole.wait(300) == 0, whole.stderr.read()
-
     out, checkpoint = tmp_path / "run", tmp_path / "run.ckpt"
     run = in_a_process("training", "train", "cnn", "--out", out, *common)
     while not checkpoint.exists():
@@ -66,7 +64,9 @@ def test_ended_by_sigterm_and_resumed_equals_undisturbed(data, tmp_path):
     assert not out.exists()
 
     resumed = in_a_process("training", "train", "cnn", "--out", out, "--resume", *common)
-    assert resumed.wait(300) == 0, resumed.stderr.read()
+    for finished in (whole, resumed):
+        _, stderr = finished.communicate(timeout=300)
+        assert finished.returncode == 0, stderr
     first, second = (
         (tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "run")
     )
