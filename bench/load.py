@@ -102,6 +102,8 @@ async def work(page: Page, session: Session, until: float) -> None:
         await check(page, session, photo["name"])
         await page.get_by_role("button", name="Remove").click()
         await page.get_by_text(INVITATION).wait_for()
+        # What is shown of the last photo fades until the page's run has ended.
+        await page.get_by_role("heading", name="All faces").wait_for(state="detached")
 
 
 async def check(page: Page, session: Session, name: str) -> None:

@@ -167,8 +167,7 @@ elif st.session_state.get("example"):
     named = [(EXAMPLE.name, EXAMPLE.read_bytes())]
 if not named:
     st.info("Drop in photos, take one, or try the example.", icon=":material/add_a_photo:")
-    if st.session_state.pop("scored", None):
-        give_back()
+    st.session_state.pop("scored", None)
     st.stop()
 
 # What this visitor's photos gave, kept in their own session only, and no longer than they are
