@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from fer.artifacts import (
+    DEFAULT_MODEL,
     find_model,
     list_models,
     load_network,
@@ -74,7 +75,7 @@ def test_finds_shipped_models_and_folders(model, monkeypatch, tmp_path):
     assert find_model(model) == model
     with pytest.raises(UnknownModel, match=r"no model 'nope'.*cnn"):
         find_model("nope")
-    assert list_models()[0] == "cnn"
+    assert list_models()[0] == DEFAULT_MODEL
     monkeypatch.setattr("fer.artifacts.MODELS", tmp_path)
     assert list_models() == ["tiny"]
 
