@@ -30,14 +30,11 @@ TEN_CROP = 44
 
 
 @torch.no_grad()
-def predict_logits(
-    network: nn.Module, preprocessing: Preprocessing, images: Tensor, batch_size: int = 0
-) -> Tensor:
+def predict_logits(network: nn.Module, preprocessing: Preprocessing, images: Tensor) -> Tensor:
     """Run a network over face images.
 
     Args:
         images: uint8 `[N, 1, 48, 48]`, on any device.
-        batch_size: when left out, what suits the network's device.
 
     Returns:
         float32 logits `[N, 7]`, on the images' device. The network is left in the mode it was in.
@@ -46,7 +43,7 @@ def predict_logits(
     device = next(network.parameters()).device
     network.eval()
     # What a few images leave behind stays in a CPU's caches; a GPU wants many at a time.
-    batch_size = batch_size or (64 if device.type == "cpu" else 512)
+    batch_size = 64 if device.type == "cpu" else 512
     logits = [
         network(preprocessing.tensor(batch.to(device))).float().to(images.device)
         for batch in images.split(batch_size)
