@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from pillow_heif import register_heif_opener
 
+from fer import tiff
 from fer.errors import UnreadableImage
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF", "HEIF")
@@ -47,6 +48,9 @@ MAX_READS = 1_000_000
 MAX_EXIF_PARTS, MAX_EXIF = 16, 1_000_000
 """Parts of a JPEG's EXIF, which Pillow joins in time that grows with their square; and bytes of
 EXIF in which the orientation is looked for. All of it has 65 kB in cameras' photos."""
+
+MAX_TIFF_VALUES = 1_000_000
+"""Numbers in one tag of a TIFF. The places of a photo's strips are the longest list it needs."""
 
 SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 """Begins a JPEG's pass over all pixels."""
@@ -155,7 +159,7 @@ def _decode(data: bytes, at_least: int | None) -> Photo:
             # Pillow warns of large images, and of odd metadata; the limit here is this
             # library's answer to the first, and pixels do not depend on the second.
             warnings.simplefilter("ignore")
-            if data.count(b"Exif\0\0") > MAX_EXIF_PARTS:
+            if data.count(b"Exif\0\0") > MAX_EXIF_PARTS or tiff.most_values(data) > MAX_TIFF_VALUES:
                 raise _too_many_pieces()
             image = Image.open(_Reads(data), formats=FORMATS)
             _check_cost(image, data)

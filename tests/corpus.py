@@ -11,7 +11,7 @@ import struct
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -293,7 +293,14 @@ def _costly() -> Iterator[Made]:
     yield Made("runs.bmp", run_length_bmp(10, 10, b"\1\1" * 10_000_000), False)
     yield Made("runs-few.bmp", run_length_bmp(200, 200, b"\xc8\1\0\0" * 200 + b"\0\1"), True)
     offsets = struct.pack("<I", 8) * 2_000_000
-    yield Made("strips.tiff", tiff(64, 64, offsets, strips=2_000_000), None)
+    yield Made("strips.tiff", tiff(64, 64, offsets, strips=2_000_000), False)
+    pixels, long = b"\x80" * 4096, bytes(48_000_000)
+    for number, (tag, kind, count) in enumerate([(258, 3, 24_000_000), (282, 5, 6_000_000)]):
+        data = tiff(64, 64, pixels + long, more=[(tag, kind, count, 8 + 4096)])
+        yield Made(f"list-{number}.tiff", data, False)
+    # Photoshop keeps its layers like this.
+    layers = tiff(64, 64, pixels + long, more=[(37724, 7, 48_000_000, 8 + 4096)])
+    yield Made("layers.tiff", layers, True)
 
 
 def _named() -> Iterator[Made]:
@@ -332,8 +339,12 @@ def with_segment(marker: int, data: bytes) -> bytes:
     return whole("JPEG")[:2] + segment(marker, data) + whole("JPEG")[2:]
 
 
-def exif(tags: list[tuple[int, int, int, int]], rest: bytes = b"", next_: int = 0) -> bytes:
-    """Return EXIF of these tags: number, type, count, and value or place."""
+Tag = tuple[int, int, int, int]
+"""Number, type, count, and value or place."""
+
+
+def exif(tags: list[Tag], rest: bytes = b"", next_: int = 0) -> bytes:
+    """Return EXIF of these tags."""
     entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
     head = b"II*\0" + struct.pack("<IH", 8, len(tags))
     return b"Exif\0\0" + head + entries + struct.pack("<I", next_) + rest
@@ -352,13 +363,14 @@ def _large_exif() -> bytes:
     return exif([(0x0112, 3, 20_000_000, 26)], b"\x08\x07" * 20_000_000)[6:]
 
 
-def tiff(width: int, height: int, data: bytes, strips: int = 1) -> bytes:
-    """Return a grey TIFF; of many strips, `data` are their offsets."""
+def tiff(width: int, height: int, data: bytes, strips: int = 1, more: Sequence[Tag] = ()) -> bytes:
+    """Return a grey TIFF; of many strips, `data` are their offsets. `more` tags come on top."""
     place = 8 + 4096 if strips > 1 else 8
-    tags = [
+    usual = [
         (256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1),
         (273, 4, strips, place), (277, 3, 1, 1), (278, 4, 1, height), (279, 4, 1, len(data)),
     ]  # fmt: skip
+    tags = sorted({tag[0]: tag for tag in (*usual, *more)}.values())
     body = bytes(4096) * (strips > 1) + data
     directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
     return b"II*\0" + struct.pack("<I", 8 + len(body)) + body + directory + bytes(4)
