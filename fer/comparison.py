@@ -1,6 +1,6 @@
 """Compare models by their answers to the same images: the tables behind the dashboard's figures.
 
-Each function returns a table or a small dataclass; `fer.figures` draws them. Counting and
+Each function returns a table or a small dataclass; `fer.figures_compare` draws them. Counting and
 statistics are scipy's: contingency tables, Wilson's interval, rank correlation. Two models image
 by image are `fer.duel`. Nothing here loads weights.
 """

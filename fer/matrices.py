@@ -1,6 +1,6 @@
 """Plotly figures of confusion matrices: one, and the difference of two.
 
-`fer.figures` has the others; the tables are those of `fer.comparison.confusion_table`.
+`fer.figures_compare` has the others; the tables are those of `fer.comparison.confusion_table`.
 """
 
 import pandas as pd

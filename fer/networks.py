@@ -1,4 +1,4 @@
-"""The architectures, and the one function that builds them by name."""
+"""The architectures, the one function that builds them by name, and the one that asks them."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,6 +10,7 @@ from torchvision.ops import SqueezeExcitation
 
 from fer.emotions import EMOTIONS
 from fer.errors import UnknownModel
+from fer.preprocessing import Preprocessing
 
 
 class StudyCNN(nn.Module):
@@ -184,3 +185,26 @@ def build_network(name: str, **arguments: object) -> nn.Module:
         return NETWORKS[name](**arguments)
     except TypeError as error:
         raise UnknownModel(f"Network {name!r} cannot be built: {error}.") from error
+
+
+def ask(
+    network: nn.Module, preprocessing: Preprocessing, faces: Tensor, batch_size: int | None = None
+) -> Tensor:
+    """Run a network over face images, in the mode it is in.
+
+    Args:
+        faces: uint8 `[N, 1, 48, 48]`, on any device.
+        batch_size: as many at a time as suit the network's device, when left out.
+
+    Returns:
+        float32 logits `[N, 7]`, on the faces' device.
+    """
+    device = next(network.parameters()).device
+    # What a few faces leave behind stays in a CPU's caches; a GPU wants many at a time.
+    batch_size = batch_size or (64 if device.type == "cpu" else 512)
+    logits = [
+        network(preprocessing.tensor(batch.to(device))).float().to(faces.device)
+        for batch in faces.split(batch_size)
+        if len(batch)
+    ]
+    return torch.cat([torch.empty(0, len(EMOTIONS), device=faces.device), *logits])

@@ -20,6 +20,7 @@ from fer.config import ModelConfig
 from fer.detection import Detection, Detector
 from fer.emotions import EMOTIONS
 from fer.images import Photo, Source, read_photo
+from fer.networks import ask
 from fer.preprocessing import crop_faces
 
 # A picture in which no face is found but that may itself be cut around one, as the images
@@ -173,23 +174,18 @@ class Recognizer:
         return places, crop_faces(image, squares)
 
     @torch.inference_mode()
-    def probabilities(self, faces: Tensor, batch_size: int = 256) -> Tensor:
+    def probabilities(self, faces: Tensor, batch_size: int | None = None) -> Tensor:
         """Classify face crops.
 
         Args:
             faces: uint8 `[N, 1, 48, 48]`.
+            batch_size: see `fer.networks.ask`.
 
         Returns:
             float32 `[N, 7]` on the CPU: softmax of the logits over the model's temperature.
         """
-        logits = [
-            self.network(self.config.preprocessing.tensor(batch.to(self.device)))
-            for batch in faces.split(batch_size)
-            if len(batch)
-        ]
-        if not logits:
-            return torch.empty(0, len(EMOTIONS))
-        return (torch.cat(logits).float() / self.config.temperature).softmax(1).cpu()
+        logits = ask(self.network, self.config.preprocessing, faces, batch_size)
+        return (logits / self.config.temperature).softmax(1).cpu()
 
 
 def looks_like_a_face_crop(image: Image.Image) -> bool:

@@ -25,8 +25,13 @@ def most_values(data: bytes) -> int:
     big = data[2] == ord("+")  # the wide directory of BigTIFF
     (start,) = struct.unpack_from(f"{order}Q" if big else f"{order}L", data, 8 if big else 4)
     (number,) = struct.unpack_from(f"{order}Q" if big else f"{order}H", data, start)
-    fields = [("tag", "u2"), ("type", "u2"), ("count", "u8" if big else "u4")]
-    entry = np.dtype([*fields, ("value", "V8" if big else "V4")]).newbyteorder(order)
+    fields = {
+        "tag": "u2",
+        "type": "u2",
+        "count": "u8" if big else "u4",
+        "value": "V8" if big else "V4",
+    }
+    entry = np.dtype([(name, order + kind) for name, kind in fields.items()])
     start += 8 if big else 2
     # A directory that the end of the file cuts off counts as far as it goes.
     number = min(number, (len(data) - start) // entry.itemsize)

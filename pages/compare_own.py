@@ -5,10 +5,11 @@ import streamlit as st
 
 from fer.comparison import summarize
 from fer.errors import FerError
-from fer.figures import model_colours
+from fer.figures_compare import model_colours
 from fer.labelled import Labelled, match
+from pages.compare_duel import head_to_head
 from pages.compare_images import numbers
-from pages.compare_views import calibration, confusion, head_to_head, per_class
+from pages.compare_views import calibration, confusion, per_class
 
 VIEWS = ("Confusion", "Per emotion", "Calibration", "Head to head")
 NAMED = 20  # left-out photos named on the page; the CSV has all

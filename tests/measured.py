@@ -19,7 +19,8 @@ from fer.recognizer import Recognizer
 from fer.scoring.archive import unzip
 from fer.scoring.batch import Batch, uploaded
 from fer.scoring.jobs import Jobs
-from tests.corpus import archives, corpus
+from tests.corpus import corpus
+from tests.corpus_zips import archives
 
 PATIENCE = 10  # seconds for one file
 

@@ -20,6 +20,7 @@ from torchmetrics.functional.classification import (
 from tqdm import tqdm
 
 from fer.emotions import EMOTIONS
+from fer.networks import ask
 from fer.preprocessing import Preprocessing
 from fer.report import accuracy_interval
 from training.data import Split
@@ -40,16 +41,9 @@ def predict_logits(network: nn.Module, preprocessing: Preprocessing, images: Ten
         float32 logits `[N, 7]`, on the images' device. The network is left in the mode it was in.
     """
     training = network.training
-    device = next(network.parameters()).device
-    network.eval()
-    # What a few images leave behind stays in a CPU's caches; a GPU wants many at a time.
-    batch_size = 64 if device.type == "cpu" else 512
-    logits = [
-        network(preprocessing.tensor(batch.to(device))).float().to(images.device)
-        for batch in images.split(batch_size)
-    ]
+    logits = ask(network.eval(), preprocessing, images)
     network.train(training)
-    return torch.cat(logits)
+    return logits
 
 
 def answer_views(

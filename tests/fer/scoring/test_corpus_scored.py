@@ -15,7 +15,8 @@ from fer.scoring.archive import unzip
 from fer.scoring.jobs import to_csv, to_parquet
 from fer.scoring.parquet_output import SCHEMA
 from fer.scoring.rows import COLUMNS, FORMULA_STARTS, error_row, safe_path
-from tests.corpus import NAMES, entry, packed
+from tests.corpus import NAMES, packed
+from tests.corpus_zips import entry
 from tests.measured import Measured, in_its_own_process, score_all
 
 GIGABYTE = 10**9
