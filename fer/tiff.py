@@ -22,17 +22,13 @@ def most_values(data: bytes) -> int:
     if data[:4] not in PREFIXES:
         return 0
     order = "<" if data[:2] == b"II" else ">"
-    big = data[2] == ord("+")  # the wide directory of BigTIFF
-    (start,) = struct.unpack_from(f"{order}Q" if big else f"{order}L", data, 8 if big else 4)
-    (number,) = struct.unpack_from(f"{order}Q" if big else f"{order}H", data, start)
-    fields = {
-        "tag": "u2",
-        "type": "u2",
-        "count": "u8" if big else "u4",
-        "value": "V8" if big else "V4",
-    }
+    wide = data[2] == ord("+")  # BigTIFF
+    place, length = ("Q", "Q") if wide else ("I", "H")
+    (start,) = struct.unpack_from(order + place, data, 8 if wide else 4)
+    (number,) = struct.unpack_from(order + length, data, start)
+    fields = {"tag": "H", "type": "H", "count": place, "value": place}
     entry = np.dtype([(name, order + kind) for name, kind in fields.items()])
-    start += 8 if big else 2
+    start += struct.calcsize(order + length)
     # A directory that the end of the file cuts off counts as far as it goes.
     number = min(number, (len(data) - start) // entry.itemsize)
     entries = np.frombuffer(data, entry, number, start)
