@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,14 +145,26 @@ def set_up(fabric: Fabric, recipe: Recipe) -> Run:
     network = network.to(fabric.device).to(memory_format=torch.channels_last)
     if fabric.device.type == "cpu":
         use_matrix_products(network)
-    average = AveragedModel(
-        network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True
-    )
+    average = AveragedModel(network, multi_avg_fn=_averaging(recipe.ema_decay), use_buffers=True)
     if recipe.compile and _has_compiler():
         network.compile()
     model, optimizer = fabric.setup(network, _optimizer(network, recipe))
     teachers = _load_teachers(recipe.teachers, fabric.device) if recipe.teachers else None
     return Run(State(network, average, optimizer), model, frozen, init, teachers)
+
+
+def _averaging(decay: float) -> Callable[..., None]:
+    """Return the exponential moving average for `AveragedModel`, over few steps at first.
+
+    With the full decay from the start, the first weights and the first statistics of the norms
+    would weigh in for epochs. The ramp is that of TensorFlow's `ExponentialMovingAverage`.
+    """
+
+    def update(averages: list[Tensor], current: list[Tensor], steps: Tensor) -> None:
+        ramp = (1 + int(steps)) / (10 + int(steps))
+        get_ema_multi_avg_fn(min(decay, ramp))(averages, current, steps)
+
+    return update
 
 
 def _load_teachers(names: Sequence[str], device: torch.device) -> Ensemble:

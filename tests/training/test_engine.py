@@ -33,6 +33,13 @@ def test_learns_and_keeps_the_epoch_that_validates_best(recipe, train, validatio
     assert again == pytest.approx(max(accuracies), abs=1e-4)
 
 
+def test_a_slow_average_follows_a_short_run_too(recipe, train, validation, tmp_path):
+    # Forty steps: of the first weights, 0.998 a step would leave nine tenths in the average.
+    slow = dataclasses.replace(recipe, epochs=8, ema_decay=0.998)
+    result = fit(slow, train, validation, tmp_path / "run.ckpt")
+    assert result.history[-1]["validation_accuracy"] > 0.9
+
+
 def test_killed_and_resumed_equals_undisturbed(recipe, train, validation, tmp_path, monkeypatch):
     whole = fit(recipe, train, validation, tmp_path / "whole.ckpt")
 
