@@ -45,9 +45,12 @@ with st.spinner("Starting: loading the networks' code …"):
     # The first visitor's run imports torch, which takes seconds; later runs find it there.
     import fer.recognizer  # noqa: F401
 
-page.run()
+body = st.container()
+# Before the page, which may stop early, and below it.
 st.caption(
     "An expression is not a feeling: the models name what a face shows, learnt from labels that "
     "people agree on two thirds of the time. Photos stay in this server's memory and are let go "
     "after they are scored or the page is closed."
 )
+with body:
+    page.run()

@@ -1,7 +1,7 @@
 """Compare models by their answers to the same images: the tables behind the dashboard's figures.
 
 Each function returns a table or a small dataclass; `fer.figures_compare` draws them. Counting and
-statistics are scipy's: contingency tables, Wilson's interval, rank correlation. Two models image
+statistics are scipy's: contingency tables, binned means, rank correlation. Two models image
 by image are `fer.duel`. Nothing here loads weights.
 """
 
@@ -10,14 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binned_statistic, binomtest, spearmanr
+from scipy.stats import binned_statistic, spearmanr
 from scipy.stats.contingency import crosstab
 
 from fer.emotions import EMOTIONS
-from fer.report import PROBABILITIES, predicted_labels
+from fer.report import PROBABILITIES, accuracy_interval, predicted_labels
 
 CALIBRATION_BINS = 15
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -66,14 +65,6 @@ class Summary:
         return self.correct / self.images
 
 
-def interval(correct: int, images: int) -> tuple[float, float]:
-    """Return Wilson's 95% interval of a share; 0 to 1 where there are no images."""
-    if not images:
-        return 0.0, 1.0
-    found = binomtest(int(correct), int(images)).proportion_ci(CONFIDENCE, method="wilson")
-    return float(found.low), float(found.high)
-
-
 def confusion(answers: Answers) -> np.ndarray:
     """Count images by label (rows) and answer (columns), int `[7, 7]`."""
     levels = range(len(EMOTIONS))
@@ -114,8 +105,8 @@ def per_emotion(models: Iterable[Answers]) -> pd.DataFrame:
             rows.append(
                 (
                     *(answers.name, emotion, images, named, right),
-                    *(_ratio(right, named), *interval(right, named)),
-                    *(_ratio(right, images), *interval(right, images)),
+                    *(_ratio(right, named), *accuracy_interval(right, named)),
+                    *(_ratio(right, images), *accuracy_interval(right, images)),
                     _ratio(2 * right, images + named),
                 )
             )
@@ -141,7 +132,7 @@ def summarize(answers: Answers) -> Summary:
     return Summary(
         images,
         correct,
-        *interval(correct, images),
+        *accuracy_interval(correct, images),
         macro_f1=float(emotions["f1"].mean()),
         worst_emotion=str(worst["emotion"]),
         worst_recall=float(worst["recall"]),

@@ -105,6 +105,10 @@ def _answers(
         unmatched = rows.merge(truth[keys], on=keys, how="left", indicator=True)
         missing = (unmatched["_merge"] == "left_only").to_numpy()
         _leave_out(left_out, rows, missing, "has a face without a label")
+        known = truth[truth["path"].isin(rows["path"])]
+        unmatched = known.merge(rows[keys], on=keys, how="left", indicator=True)
+        missing = (unmatched["_merge"] == "left_only").to_numpy()
+        _leave_out(left_out, known, missing, "has a label for a face that was not found")
     row = joined["path"]
     if keys != ["path"]:
         row = row + "#" + joined["face"].astype(int).astype(str)
@@ -128,6 +132,8 @@ def _read(file: IO[bytes], columns: list[str]) -> pd.DataFrame:
     except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
         raise UnreadableTable(f"{name} is not a CSV: {str(error).splitlines()[0]}") from error
     table.columns = [str(column).strip().lower() for column in table.columns]
+    if table.columns.has_duplicates:
+        raise UnreadableTable(f"{name} has two columns of one name: leave one of them out.")
     if missing := [column for column in columns if column not in table]:
         raise UnreadableTable(
             f"{name} has no column {', '.join(missing)}; it needs {', '.join(columns)}."
@@ -145,4 +151,5 @@ def _label(label: str) -> float:
     text = label.strip().lower()
     if text in EMOTIONS:
         return EMOTIONS.index(text)
-    return int(text) if text.isdigit() and int(text) < len(EMOTIONS) else np.nan
+    numbers = [str(number) for number in range(len(EMOTIONS))]
+    return numbers.index(text) if text in numbers else np.nan

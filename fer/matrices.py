@@ -32,9 +32,9 @@ def confusion_matrix(cells: pd.DataFrame, shares: bool, top: float) -> go.Figure
 
 
 def confusion_difference(
-    first: pd.DataFrame, second: pd.DataFrame, shares: bool
+    first: pd.DataFrame, second: pd.DataFrame
 ) -> tuple[go.Figure, pd.DataFrame]:
-    """Draw what the second model's confusion matrix has more of, cell by cell, than the first's.
+    """Draw how much larger shares of its rows the second model's matrix has than the first's.
 
     Args:
         first, second: two models' lines of `fer.comparison.confusion_table`.
@@ -45,12 +45,11 @@ def confusion_difference(
     keys = ["true", "predicted"]
     table = second.set_index(keys)[["images", "share"]] - first.set_index(keys)[["images", "share"]]
     table = table.reset_index()
-    values = table["share" if shares else "images"].fillna(0)
-    texts = [f"{100 * value:+.0f}" if shares else f"{value:+,}" for value in values]
+    values = table["share"].fillna(0)
+    texts = [f"{100 * value:+.0f}" for value in values]
     texts = [text if any(c in "123456789" for c in text) else "0" for text in texts]
-    unit = " points" if shares else " images"
     hover = [
-        f"{line['true']}, named {line['predicted']}: {text}{unit}"
+        f"{line['true']}, named {line['predicted']}: {text} points"
         for line, text in zip(table.to_dict("records"), texts, strict=True)
     ]
     scale = [[0, f"rgba({RED},1)"], [0.5, f"rgba({BLUE},0.03)"], [1, f"rgba({BLUE},1)"]]

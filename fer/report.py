@@ -118,16 +118,16 @@ def predicted_labels(predictions: pd.DataFrame) -> pd.Series:
     return pd.Series(predictions[PROBABILITIES].to_numpy().argmax(axis=1), index=predictions.index)
 
 
-def accuracy_interval(correct: int, images: int, confidence: float = 0.95) -> list[float]:
+def accuracy_interval(correct: int, images: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return the interval that holds the true accuracy with this confidence.
 
     Wilson's score interval (Wilson 1927), which stays inside 0..1 for any count.
     """
     if images == 0:
-        return [0.0, 1.0]
+        return 0.0, 1.0
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     share = correct / images
     centre = share + z * z / (2 * images)
     spread = z * sqrt(share * (1 - share) / images + z * z / (4 * images * images))
     scale = 1 + z * z / images
-    return [(centre - spread) / scale, (centre + spread) / scale]
+    return (centre - spread) / scale, (centre + spread) / scale

@@ -6,11 +6,12 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
-from fer.emotions import COLOURS, EMOTIONS
+from fer.emotions import EMOTIONS
 from fer.figures import emotion_counts
 from fer.scoring.jobs import Job, to_csv, to_pandas, to_parquet
 from fer.scoring.select import ORDERS, ordered, select
 from fer.wording import duration, percent
+from pages.common import show_rows
 
 STATUSES = {
     "ok": "face found",
@@ -47,21 +48,6 @@ def downloads(label: str, name: str, table: Callable[[], pa.Table]) -> None:
         )
 
 
-def show_table(rows: pd.DataFrame, alt: str) -> None:
-    """Show rows, without what is the same in all or of use to programs only."""
-    shown = rows.drop(columns=["x1", "y1", "x2", "y2", "detection", "width", "height", "model"])
-    shown["face"] += 1  # as on the photos page
-    columns = {
-        f"p_{emotion}": st.column_config.ProgressColumn(
-            emotion, min_value=0, max_value=1, format="percent", color=colour
-        )
-        for emotion, colour in COLOURS.items()
-    }
-    columns["path"] = st.column_config.TextColumn("photo", pinned=True, width="medium")
-    columns["confidence"] = st.column_config.NumberColumn(format="percent")
-    st.dataframe(shown, hide_index=True, column_config=columns, placeholder="", alt=alt)
-
-
 @st.fragment(run_every=1.0)
 def watch(job: Job) -> None:
     """Show a job at work, anew every second, and the whole page once it has ended."""
@@ -82,7 +68,7 @@ def watch(job: Job) -> None:
         st.metric("Other files skipped", f"{job.skipped:,}")
     newest = job.table()
     newest = newest.slice(max(0, len(newest) - LIVE_ROWS))
-    show_table(to_pandas(newest).iloc[::-1], "The newest rows, one a face, as they are scored")
+    show_rows(to_pandas(newest).iloc[::-1], "The newest rows, one a face, as they are scored")
 
 
 def show_summary(job: Job, table: pd.DataFrame) -> None:
@@ -96,11 +82,10 @@ def show_summary(job: Job, table: pd.DataFrame) -> None:
             icon=":material/stop_circle:",
         )
     left, right = st.columns([2, 3], gap="large")
-    statuses = table.drop_duplicates("path")["status"].value_counts()
     with left, st.grid(min_column_width=130):
         st.metric("Photos", f"{progress.done:,}")
         st.metric("Faces", f"{progress.faces:,}")
-        st.metric("Photos without a face", f"{statuses.get('no_face', 0):,}")
+        st.metric("Photos without a face", f"{(table['status'] == 'no_face').sum():,}")
         st.metric("Unreadable files", f"{progress.errors:,}")
     with right:
         counts = {name: int((table["emotion"] == name).sum()) for name in EMOTIONS}
@@ -177,4 +162,4 @@ def show_result(job: Job) -> None:
     with rest:
         if len(rows) > TABLE_ROWS:
             st.caption(f"The first {TABLE_ROWS:,} of {len(rows):,} rows; the downloads have all.")
-        show_table(rows.head(TABLE_ROWS), "One row a face, and one for every other file")
+        show_rows(rows.head(TABLE_ROWS), "One row a face, and one for every other file")

@@ -1,13 +1,15 @@
-"""What the pages share: the models, loaded once for all visitors."""
+"""What the pages share: the models, loaded once for all visitors, and the table of rows."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
 from fer.artifacts import find_model, list_models, local_folder
 from fer.detection import Detector
+from fer.emotions import COLOURS
 from fer.errors import FerError
 from fer.recognizer import Recognizer
 from fer.report import Report
@@ -113,3 +115,21 @@ def _describe(name: str) -> str:
     except FerError:
         return f"{name} · not measured"
     return f"{name} · right on {accuracy:.1%} of test images"
+
+
+def show_rows(rows: pd.DataFrame, alt: str) -> None:
+    """Show the scorer's rows, without what is the same in all or of use to programs only."""
+    shown = rows.drop(
+        columns=["x1", "y1", "x2", "y2", "detection", "width", "height", "model"], errors="ignore"
+    )
+    if "face" in shown:
+        shown["face"] += 1  # as on the pictures
+    columns = {
+        f"p_{emotion}": st.column_config.ProgressColumn(
+            emotion, min_value=0, max_value=1, format="percent", color=colour
+        )
+        for emotion, colour in COLOURS.items()
+    }
+    columns["path"] = st.column_config.TextColumn("photo", pinned=True, width="medium")
+    columns["confidence"] = st.column_config.NumberColumn(format="percent")
+    st.dataframe(shown, hide_index=True, column_config=columns, placeholder="", alt=alt)

@@ -33,6 +33,9 @@ VIEWS = (
     "Confusion", "Per emotion", "Calibration", "Cost", "Learning curves", "Head to head",
     "Your own data",
 )  # fmt: skip
+MEASURED = (
+    "not in train", "parameters", "multiply-adds", "MB", "ms a face", "training minutes",
+)  # fmt: skip
 FILES = ("config.json", "metrics.json", "predictions.parquet", "history.csv")
 
 
@@ -97,7 +100,7 @@ def leaderboard(found: dict[str, Evidence], models: dict[str, Answers]) -> pd.Da
                 "training minutes": None if seconds is None else seconds / 60,
             }
         )
-    table = pd.DataFrame(lines).astype({"ms a face": float, "not in train": float, "MB": float})
+    table = pd.DataFrame(lines).astype(dict.fromkeys(MEASURED, float))  # None where it was not
     return table.sort_values("accuracy", ascending=False, ignore_index=True)
 
 

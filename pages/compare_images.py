@@ -16,10 +16,11 @@ from fer.emotions import EMOTIONS
 from fer.errors import FerError
 from fer.images import read_image
 from fer.report import PROBABILITIES
+from fer.scoring.roots import find_folder, readable_root
+from fer.scoring.rows import safe_path
 
 GALLERY = 24  # faces shown before the visitor asks for the rest
 FACE = 96  # pixels on the page; the images have 48
-LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 def show(
@@ -47,10 +48,11 @@ def show(
 
 
 def numbers(table: pd.DataFrame, name: str) -> None:
-    """Offer a figure's numbers as CSV."""
+    """Offer a figure's numbers as CSV, in which no photo's name runs as a formula."""
+    safe = table.map(lambda value: safe_path(value) if isinstance(value, str) else value)
     st.download_button(
         "Numbers as CSV",
-        table.to_csv(index=False),
+        safe.to_csv(index=False),
         f"{name}.csv",
         "text/csv",
         key=f"csv-{name}",
@@ -90,14 +92,14 @@ def show_images(models: Sequence[Answers], rows: Sequence[object], name: str) ->
 
 def show_gallery(table: pd.DataFrame, model: str, name: str) -> None:
     """Show the test images themselves, each with its true and its predicted emotion."""
-    folder = data_folder()
-    if folder is None:
-        return
     count = len(table)
-    if count > GALLERY and not st.toggle(f"Show all {count} images", key=f"all-{name}"):
-        count = GALLERY
-    lines = table.head(count)
     try:
+        folder = data_folder()
+        if folder is None:
+            return
+        if count > GALLERY and not st.toggle(f"Show all {count} images", key=f"all-{name}"):
+            count = GALLERY
+        lines = table.head(count)
         found = read_test_images(folder, lines["row"].tolist())
         pictures, captions = [], []
         for line in lines.to_dict("records"):
@@ -116,12 +118,14 @@ def show_gallery(table: pd.DataFrame, model: str, name: str) -> None:
 
 
 def data_folder() -> Path | None:
-    """Return the folder of FER-2013: `$FER_DATA`, or one that is named here.
+    """Return the folder of FER-2013: `$FER_DATA`, or one that is named here by who may.
 
-    Naming one is for who sits at this machine: not where the app listens to others.
+    Raises:
+        FolderRefused: if there is no such folder where the visitor may read.
     """
     default = os.environ.get("FER_DATA", "")
-    if st.get_option("server.address") not in LOCAL:
+    root = readable_root(st.get_option("server.address"), st.context.headers)
+    if root is None:
         return Path(default) if default else None
     text = st.text_input(
         "Folder of FER-2013, to see the images themselves",
@@ -130,4 +134,6 @@ def data_folder() -> Path | None:
         placeholder="a folder with test.parquet",
         persist_state="session",
     )
-    return Path(text).expanduser() if text else None
+    if not text or text == default:
+        return Path(default) if default else None
+    return find_folder(text, root)

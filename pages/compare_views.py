@@ -17,6 +17,7 @@ from fer.comparison import (
     per_emotion,
     share_and_recall,
 )
+from fer.config import ENSEMBLE
 from fer.dataset import OFFICIAL_CLASSES
 from fer.duel import cell_rows, p_text
 from fer.emotions import EMOTIONS
@@ -45,7 +46,7 @@ def confusion(models: Sequence[Answers], place: str = "") -> None:
     by_model = {answers.name: cells[cells["model"] == answers.name] for answers in models}
     if kind == "Difference":
         first, second = by_model
-        figure, table = confusion_difference(by_model[first], by_model[second], shares=True)
+        figure, table = confusion_difference(by_model[first], by_model[second])
         st.markdown(
             f"What **{second}** has more (blue) or fewer (red) of than **{first}**, in points of "
             "the row: blue is good on the diagonal and bad off it."
@@ -139,9 +140,13 @@ def per_class(
 
 
 def training_counts(reports: Sequence[Report]) -> tuple[int, ...] | None:
-    """Return the official class counts of train if the models saw just those images."""
+    """Return the official class counts of train if the models saw just those images.
+
+    An ensemble saw none itself.
+    """
     official = OFFICIAL_CLASSES["train"]
-    images = {report.get("training", "images") for report in reports}
+    trained = [report for report in reports if report.get("network") != ENSEMBLE]
+    images = {report.get("training", "images") for report in trained}
     return official if images == {sum(official)} else None
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from fer.drawing import annotate, tint
-from fer.emotions import COLOURS, EMOTIONS
+from fer.emotions import EMOTIONS
 from fer.errors import FerError, UnreadableImage
 from fer.explain import look
 from fer.figures import probability_bars
@@ -22,7 +22,8 @@ from fer.recognizer import Face
 from fer.scoring.csv_output import HEADER, csv_lines
 from fer.scoring.rows import error_row, photo_rows, to_frame
 from fer.wording import percent
-from pages.common import load_recognizer, pick_model
+from pages.common import load_recognizer, pick_model, show_rows
+from pages.routing import by_way_of_the_router
 
 EXAMPLE = Path(__file__).with_name("examples") / "astronaut.jpg"
 BATCH = 8  # photos decoded and scored together: what is in memory at a time,
@@ -135,6 +136,7 @@ def show_photo(result: Scored, model: str, explain: bool, key: str) -> None:
                 show_face(number, face, crop, key=f"bars-{key}-{number}")
 
 
+by_way_of_the_router()
 st.title("What do these faces show?")
 upload, options = st.columns([3, 2], gap="medium")
 with upload:
@@ -202,24 +204,9 @@ for index, ((name, _), key) in enumerate(zip(named, keys, strict=True)):
 
 table = to_frame(rows)
 st.subheader("All faces")
-shown = table.dropna(axis="columns", how="all").drop(
-    columns=["x1", "y1", "x2", "y2", "detection", "width", "height", "model"], errors="ignore"
-)
-if "face" in shown:
-    shown["face"] += 1  # as on the pictures
-columns = {
-    f"p_{emotion}": st.column_config.ProgressColumn(
-        emotion, min_value=0, max_value=1, format="percent", color=colour
-    )
-    for emotion, colour in COLOURS.items()
-}
-columns["path"] = st.column_config.TextColumn("photo")
-columns["confidence"] = st.column_config.NumberColumn(format="percent")
-st.dataframe(
-    shown,
-    hide_index=True,
-    column_config=columns,
-    alt="One row a face, and one for every photo without a face or that cannot be read",
+show_rows(
+    table.dropna(axis="columns", how="all"),
+    "One row a face, and one for every photo without a face or that cannot be read",
 )
 st.caption(
     "The downloads add boxes in pixels of the upright photo; there a photo's faces count from 0, "

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from fer.artifacts import MODELS
-from fer.comparison import Answers, interval
+from fer.comparison import Answers
 from fer.emotions import EMOTIONS
-from fer.report import PROBABILITIES, predicted_labels
+from fer.report import PROBABILITIES, accuracy_interval, predicted_labels
 
 
 def make_model(folder: Path, seed: int, help_from_labels: float = 0.25) -> Path:
@@ -35,7 +35,7 @@ def make_model(folder: Path, seed: int, help_from_labels: float = 0.25) -> Path:
     right = int((predicted_labels(table) == table["label"]).sum())
     test = metrics["splits"]["test"]["plain"]
     test["correct"], test["accuracy"] = right, right / len(table)
-    test["accuracy_interval_95"] = interval(right, len(table))
+    test["accuracy_interval_95"] = accuracy_interval(right, len(table))
     metrics |= {"model": folder.name, "parameters": 1_000_000 * (seed + 1)}
     metrics |= {"multiply_adds": 9_000_000 * (seed + 1), "weights_bytes": 2_000_000 * (seed + 1)}
     (folder / "metrics.json").write_text(json.dumps(metrics))

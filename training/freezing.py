@@ -105,7 +105,7 @@ def freeze(network: nn.Module, preprocessing: Preprocessing, unfreeze_last: int)
         return []
     layers = layers_in_forward_order(network, preprocessing)
     head = network.get_submodule(head_name(network))
-    learning = {head, *layers[len(layers) - unfreeze_last :]}
+    learning = {head, *layers[max(len(layers) - unfreeze_last, 0) :]}
     frozen = [layer for layer in layers if layer not in learning]
     for layer in frozen:
         layer.requires_grad_(False)

@@ -7,11 +7,15 @@ import zipfile
 from collections.abc import Callable
 
 from fer.errors import UnreadableArchive
-from fer.scoring.batch import SENT, Batch, Limits, is_photo
-from fer.scoring.folder import Entry
+from fer.scoring.batch import SENT, Batch, Limits
+from fer.scoring.folder import Entry, is_photo
 
 SIGNATURE = b"PK\x01\x02"
 """Every record of an archive's index starts with it."""
+
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What photos are packed with everywhere. The unpackers of bzip2 and LZMA know no limit: a few
+hundred bytes fill all memory."""
 
 
 def unzip(name: str, data: bytes, limits: Limits = SENT) -> Batch:
@@ -61,13 +65,13 @@ def _reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) -> 
         if reason := _refusal(info, limits):
             raise OSError(errno.EPERM, reason)
         try:
-            # No more is unpacked than the index states, whatever the data would give.
-            return archive.read(info)
-        except NotImplementedError as error:
-            raise OSError(errno.ENOTSUP, f"it is packed in a way unknown here ({error})") from error
+            # No more is unpacked than the index states, whatever the data would give;
+            # `archive.read` would first unpack up to a gigabyte of it.
+            with archive.open(info) as file:
+                return file.read(info.file_size)
         except Exception as error:
-            # Unpackers fail in as many ways as there are packings (BadZipFile, zlib.error,
-            # LZMAError, EOFError, struct.error …), and all mean the same here.
+            # Reading fails in many ways (BadZipFile, zlib.error, EOFError, struct.error,
+            # NotImplementedError …), and all mean the same here.
             raise OSError(errno.EIO, f"it is damaged in the archive ({error})") from error
 
     return read
@@ -83,6 +87,8 @@ def _refusal(info: zipfile.ZipInfo, limits: Limits) -> str | None:
         return "it is a link, and links in an archive are not followed"
     if info.flag_bits & 1:
         return "it is encrypted in the archive"
+    if info.compress_type not in PACKINGS:
+        return "it is packed in an unusual way: pack the photos as plain zip (deflate)"
     if info.file_size > limits.file_bytes:
         return limits.file_too_large
     return None

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePosixPath
 
 from fer.errors import TooMuch
-from fer.scoring import folder
-from fer.scoring.folder import Entry
+from fer.scoring.folder import Entry, is_photo
 
 MEGABYTE = 1_000_000
 
@@ -61,16 +59,6 @@ class Batch:
     entries: Sequence[Entry]
     skipped: int
     """Files that are no photos, by their ending."""
-
-
-def is_photo(path: str) -> bool:
-    """Say whether a file is to be scored, by its ending.
-
-    >>> is_photo("a/b.JPG"), is_photo("notes.txt"), is_photo("__MACOSX/._b.jpg")
-    (True, False, False)
-    """
-    # macOS puts a file of its own beside each photo it copies or packs: same ending, no photo.
-    return folder.is_photo(path) and not PurePosixPath(path).name.startswith("._")
 
 
 def uploaded(name: str, files: Sequence[tuple[str, bytes]], limits: Limits = SENT) -> Batch:

@@ -84,8 +84,14 @@ def file_system(folder: str | Path) -> Any:
 
 
 def is_photo(name: str) -> bool:
-    """Say whether a file's ending is one of a photo."""
-    return PurePosixPath(name).suffix[1:].lower() in EXTENSIONS
+    """Say whether a file is to be scored, by its ending.
+
+    >>> is_photo("a/b.JPG"), is_photo("notes.txt"), is_photo("__MACOSX/._b.jpg")
+    (True, False, False)
+    """
+    path = PurePosixPath(name)
+    # macOS puts a file of its own beside each photo it copies or packs: same ending, no photo.
+    return path.suffix[1:].lower() in EXTENSIONS and not path.name.startswith("._")
 
 
 def _walk_local(

@@ -242,6 +242,7 @@ class Jobs:
         self.kept_seconds = kept_seconds
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
 
     def start(self, batch: Batch, recognizer: Recognizer, model: str) -> Job:
         """Start to score a batch in the background.
@@ -281,10 +282,20 @@ class Jobs:
             job.cancel()
 
     def _drop_in_time(self) -> None:
-        """See that a result that has just ended goes when its time is over, whoever comes."""
-        timer = threading.Timer(self.kept_seconds + 1, self.find, args=("",))
-        timer.daemon = True
-        timer.start()
+        """See that results go when their time is over, whoever comes: one timer for all."""
+        with self._lock:
+            self._drop()
+            ended = [job.age for job in self._jobs.values() if not job.running]
+            if self._timer or not ended:
+                return
+            self._timer = threading.Timer(self.kept_seconds - max(ended) + 1, self._time_is_over)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _time_is_over(self) -> None:
+        with self._lock:
+            self._timer = None
+        self._drop_in_time()
 
     def _drop(self) -> None:
         """Drop results beyond the limits; the newest always stays its time."""

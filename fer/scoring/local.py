@@ -71,7 +71,7 @@ def score_entries(
     workers = workers or cores()
     stop = stop or threading.Event()
     with (
-        _torch_threads_restored(),
+        _torch_threads.restored(),
         ThreadPoolExecutor(readers, "fer-read") as reading,
         ThreadPoolExecutor(workers, "fer-score", torch.set_num_threads, (1,)) as pool,
     ):
@@ -177,11 +177,30 @@ def _grouped(
         yield group
 
 
-@contextmanager
-def _torch_threads_restored() -> Iterator[None]:
-    # The workers' setting is taken over by threads begun later, which are not all ours.
-    before = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+class _TorchThreads:
+    """Restores torch's number of threads once the last of the runs that overlap has ended.
+
+    The workers' setting is taken over by threads begun later, which are not all ours.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runs = 0
+        self._before = 0
+
+    @contextmanager
+    def restored(self) -> Iterator[None]:
+        with self._lock:
+            if not self._runs:
+                self._before = torch.get_num_threads()
+            self._runs += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._runs -= 1
+                if not self._runs:
+                    torch.set_num_threads(self._before)
+
+
+_torch_threads = _TorchThreads()

@@ -10,6 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from fer.ensemble import Ensemble
 from fer.recognizer import Recognizer
 from fer.scoring.csv_output import CsvOutput, StdoutOutput
 from fer.scoring.folder import Entry, Listing, is_remote, list_folder
@@ -141,6 +142,9 @@ def open_output(
 def describe(folder: str | Path, recognizer: Recognizer, model: str) -> Run:
     """Describe a run, so that its table can be told from others."""
     digest = sha256(recognizer.config.to_json().encode())
+    if isinstance(recognizer.network, Ensemble):
+        for config in recognizer.network.configs:
+            digest.update(config.to_json().encode())
     for name, weights in recognizer.network.state_dict().items():
         digest.update(name.encode())
         digest.update(weights.cpu().contiguous().numpy().data)

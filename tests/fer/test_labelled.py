@@ -113,3 +113,21 @@ def labels_file(text):
     file = labels(text)
     file.name = "other.csv"
     return file
+
+
+def test_a_labelled_face_that_was_not_found_is_named():
+    found = match([csv([scored("a.jpg")])], labels("path,face,label\na.jpg,0,sad\na.jpg,1,sad\n"))
+    assert len(found.models[0].table) == 1
+    assert found.left_out == {"has a label for a face that was not found": ["a.jpg"]}
+
+
+def test_a_digit_that_is_none_of_ours_is_no_label():
+    found = match(
+        [csv([scored("a.jpg"), scored("b.jpg")])], labels("path,label\na.jpg,²\nb.jpg,6\n")
+    )
+    assert found.left_out["has a label that is none of the seven"] == ["a.jpg"]
+
+
+def test_two_columns_of_one_name_get_a_sentence():
+    with pytest.raises(UnreadableTable, match="two columns of one name"):
+        match([csv([scored("a.jpg")])], labels("path,label,Label\na.jpg,sad,happy\n"))

@@ -83,10 +83,22 @@ def test_opens_with_the_ways_in():
     assert not app.dataframe
 
 
-def test_the_page_comes_with_the_app_around_it_even_if_it_is_asked_for_first():
+@pytest.mark.parametrize(
+    ("page", "title"),
+    [
+        ("upload", "What do these faces show?"),
+        ("compare", "Which model to trust, and for what"),
+        ("batch", "Score a whole folder"),
+    ],
+)
+def test_a_page_comes_with_the_app_around_it_even_if_it_is_asked_for_first(
+    page, title, monkeypatch
+):
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
-    app.switch_page("pages/batch.py").run()
-    assert app.title[0].value == "Score a whole folder"
+    # Streamlit's own default until the first run of `st.navigation` in a server's life.
+    monkeypatch.setattr("streamlit.runtime.pages_manager.PagesManager.uses_pages_directory", True)
+    app.switch_page(f"pages/{page}.py").run()
+    assert app.title[0].value == title
     assert any("not a feeling" in caption.value for caption in app.caption)
 
 

@@ -94,6 +94,32 @@ def test_every_view_has_its_figures_and_their_numbers(view, shown, models):
     assert {f"csv-{name}" for name in shown} <= keys
 
 
+def untrained(folder):
+    """Make a model an ensemble by its figures: nothing was trained for it."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    del metrics["training"], metrics["weights_bytes"]
+    metrics["network"] = "ensemble"
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+
+
+def test_an_ensemble_hides_no_figure_of_the_others(models):
+    untrained(models / "flagship")
+    app = open_page(view="Per emotion")
+    assert set(charts(app)) == {"training-share", "recall", "precision", "f1"}
+
+
+def test_models_of_which_little_was_measured_are_compared(models, monkeypatch):
+    untrained(models / "flagship")
+    monkeypatch.setenv("FER_MODELS", "flagship")
+    assert "flagship: " in texts(open_page())
+
+
+def test_only_who_sits_at_the_server_names_a_folder_of_it(models):
+    app = open_page(models=["cnn"], true="fear", named="sad", by="cnn")
+    assert len(app.dataframe[-1].value)
+    assert not app.text_input  # the request of this test says of no host that it is this machine
+
+
 def test_a_cell_lists_its_images_the_surest_first(models):
     app = open_page(models=["cnn", "flagship"])
     app.selectbox(key="true").select("fear")
@@ -122,13 +148,18 @@ def test_the_images_themselves_are_shown_where_the_data_is(models, data, monkeyp
     assert gallery.proto.imgs[0].caption.startswith("disgust / angry")
 
 
-def test_a_folder_without_the_data_is_a_sentence(models):
+def test_a_folder_without_the_data_is_a_sentence(models, monkeypatch):
+    monkeypatch.setenv("FER_BATCH_ROOT", str(models))
     app = open_page(models=["cnn"])
     app.selectbox(key="true").select("disgust")
     app.selectbox(key="named").select("angry").run()
     app.text_input(key="data_folder").set_value(str(models)).run()
     assert not app.exception
     assert "There is no test.parquet" in app.warning[0].value
+    for elsewhere in (str(models.parent), "~nobody-here/x"):
+        app.text_input(key="data_folder").set_value(elsewhere).run()
+        assert not app.exception
+        assert "There is no folder" in app.warning[0].value
 
 
 def test_who_is_elsewhere_cannot_name_a_folder(monkeypatch):

@@ -29,6 +29,12 @@ def test_resnet50_is_the_study_s_to_the_last_weight():
     assert count(network) + biases + statistics == 23_602_055
 
 
+def test_more_layers_than_there_are_is_all_of_them():
+    network = build_network("cnn")
+    assert freeze(network, Preprocessing(), unfreeze_last=45) == []
+    assert count(network, learning=True) == count(network)
+
+
 def test_frozen_efficientnet_learns_the_study_s_8967_weights():
     with torch.device("meta"):
         network = build_network("efficientnet_v2_l")

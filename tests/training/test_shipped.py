@@ -56,7 +56,7 @@ def test_predictions_give_the_stated_figures(folder, metrics):
     correct = int((predicted_labels(predictions) == predictions["label"]).sum())
     assert (correct, len(predictions)) == (stated["correct"], stated["images"])
     assert stated["accuracy"] == correct / len(predictions)
-    assert stated["accuracy_interval_95"] == accuracy_interval(correct, len(predictions))
+    assert tuple(stated["accuracy_interval_95"]) == accuracy_interval(correct, len(predictions))
     matrix = pd.crosstab(predictions["label"], predicted_labels(predictions))
     assert matrix.to_numpy().tolist() == stated["confusion_matrix"]
 

@@ -104,4 +104,4 @@ def test_says_what_is_wrong_with_a_folder(folder, sentence):
 
 def test_endings():
     assert all(map(is_photo, ("a.jpg", "A.JPEG", "x.y.HeIc", "d/e.avif")))
-    assert not any(map(is_photo, ("jpg", "a.jpg.txt", ".jpg", "a.svg", "a.")))
+    assert not any(map(is_photo, ("jpg", "a.jpg.txt", ".jpg", "a.svg", "a.", "b/._a.jpg")))

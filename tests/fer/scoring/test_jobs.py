@@ -191,6 +191,20 @@ def test_a_result_goes_when_its_time_is_over(recognizer):
     assert store.find(job.id) is None
 
 
+def test_nothing_is_left_running_for_the_results_that_are_kept(recognizer):
+    store = Jobs(kept_seconds=2)
+    before = threading.active_count()
+    made = finished(store, recognizer, 5)
+    assert threading.active_count() <= before + 1  # one timer for all of them
+    until = time.monotonic() + PATIENCE
+    while store._jobs and time.monotonic() < until:
+        time.sleep(0.1)  # nobody asks for them
+    assert not store._jobs
+    (later,) = finished(store, recognizer, 1)
+    assert store.find(later.id) is later
+    assert store.find(made[0].id) is None
+
+
 def test_running_jobs_stay_whatever_the_limits(recognizer):
     store, gate = Jobs(kept=1, kept_bytes=0, kept_seconds=-1), Gate()
     job = store.start(gate.batch, recognizer, "cnn")

@@ -1,4 +1,6 @@
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -50,6 +52,33 @@ def test_the_same_as_the_library_s_answer(recognizer, tmp_path, astronaut):
     (face,) = recognizer.recognize([tmp_path / "a.jpg"])[0]
     assert row["p_happy"] == pytest.approx(face.probabilities[3], abs=1e-4)
     assert [row[edge] for edge in ("x1", "y1", "x2", "y2")] == pytest.approx(face.box, abs=0.1)
+
+
+def test_runs_that_overlap_leave_torch_its_threads(recognizer):
+    def run(gate):
+        list(score_entries([Entry("x.jpg", lambda: (gate.wait(60), b"")[1])], recognizer, "cnn"))
+
+    def threads_of_a_new_thread():
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(torch.get_num_threads).result()
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        first, second = threading.Event(), threading.Event()
+        with ThreadPoolExecutor(2) as pool:
+            one = pool.submit(run, first)
+            while threads_of_a_new_thread() == 2:  # until its workers have set theirs
+                time.sleep(0.01)
+            other = pool.submit(run, second)
+            time.sleep(0.5)
+            first.set()
+            one.result()
+            second.set()
+            other.result()
+        assert threads_of_a_new_thread() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_stops_after_what_was_begun(mixed, recognizer):

@@ -6,13 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from fer.cli import app
+from fer.recognizer import Recognizer
 from fer.scoring.rows import COLUMNS
+from fer.scoring.run import describe
 
 DISTURBED = """
 import json, os, random, sys, time
@@ -172,3 +175,12 @@ def test_ray_s_rows_equal_the_local_engine_s(mixed, undisturbed, tmp_path, monke
     assert done.exit_code == 0, done.stderr
     assert not usage_stats_enabled()
     assert sorted(output.read_bytes().splitlines()) == sorted(undisturbed.splitlines())
+
+
+def test_a_member_s_temperature_makes_another_run():
+    recognizer = Recognizer.from_pretrained("ensemble")
+    before = describe("photos", recognizer, "ensemble").weights
+    assert describe("photos", recognizer, "ensemble").weights == before
+    first = recognizer.network.configs[0]
+    recognizer.network.configs[0] = replace(first, temperature=3.0)
+    assert describe("photos", recognizer, "ensemble").weights != before
