@@ -39,7 +39,7 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
 .venv/app.stamp: requirements.txt pyproject.toml | .venv/bin/uv
-	$(BIN)/uv pip install --python $(BIN)/python -e .
+	$(BIN)/uv pip install --python $(BIN)/python -e '.[train]'
 	@touch $@
 
 .venv/test.stamp: requirements.txt pyproject.toml | .venv/bin/uv

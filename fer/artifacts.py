@@ -67,7 +67,10 @@ def find_model(
             raise UnknownModel(f"{name} is a folder ({folder}); only Hub ids have revisions.")
         return folder
     if HUB_ID.fullmatch(str(name)):
-        return fetch_model(str(name), revision, progress)
+        try:
+            return fetch_model(str(name), revision, progress)
+        except HubError as error:
+            raise HubError(f"{error} (There is no folder {name} here, either.)") from error
     raise UnknownModel(
         f"There is no model {str(name)!r}: give a folder with a config.json, a Hub id, "
         f"or one of {', '.join(list_models()) or 'the models in ' + str(MODELS)}."

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from fer.scoring.run import Engine
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Facial emotion recognition on photos."
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Facial emotion recognition on photos.",
 )
 
 BATCH = 32
@@ -103,7 +107,7 @@ def score(
         DEFAULT_MODEL
     ),
     engine: Annotated[
-        EngineName, typer.Option(help="This machine, or a Ray cluster (pip install .[ray]).")
+        EngineName, typer.Option(help="This machine, or a Ray cluster (pip install -e '.[ray]').")
     ] = EngineName.LOCAL,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Cores to use; all of them when left out.")
@@ -121,7 +125,8 @@ def score(
     """Score a folder into a table: a row for each face, and one for each file without.
 
     Stopped by Ctrl-C, a kill or a full disk, the same command goes on where it ended. Exit
-    status 2 if there is nothing to be done as asked, 130 or 143 if it was stopped.
+    status 0 also where files could not be read, which are rows of the table; 2 if the folder,
+    the model or the output cannot be had, 130 or 143 if it was stopped.
     """
     from fer.recognizer import Recognizer
     from fer.scoring.run import score_folder

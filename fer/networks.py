@@ -183,8 +183,28 @@ def build_network(name: str, **arguments: object) -> nn.Module:
         raise UnknownModel(f"There is no network {name!r}; there are {', '.join(NETWORKS)}.")
     try:
         return NETWORKS[name](**arguments)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise UnknownModel(f"Network {name!r} cannot be built: {error}.") from error
+
+
+def check_input(network: nn.Module, preprocessing: Preprocessing) -> None:
+    """Try a network on one empty face; the mode that it was in stays.
+
+    Raises:
+        UnknownModel: if it cannot take faces of such channels and size.
+    """
+    training = network.training
+    try:
+        with torch.inference_mode():
+            ask(network.eval(), preprocessing, torch.zeros(1, 1, 48, 48, dtype=torch.uint8))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise UnknownModel(
+            f"The network cannot take faces of {preprocessing.channels} channels and "
+            f"{preprocessing.size} pixels: {reason}."
+        ) from error
+    finally:
+        network.train(training)
 
 
 def ask(

@@ -19,11 +19,11 @@ from lightning.fabric import Fabric
 from lightning.fabric.loggers import TensorBoardLogger
 from safetensors import SafetensorError
 
-from fer.artifacts import find_model, load_network
+from fer.artifacts import load_network
 from fer.config import ENSEMBLE
 from fer.errors import FerError
 from fer.report import Report
-from training.artifact import find_artifact, finished_artifacts, write_artifact
+from training.artifact import check_target, find_artifact, finished_artifacts, write_artifact
 from training.data import SPLITS, load_split
 from training.engine import fit
 from training.ensemble import assemble
@@ -32,7 +32,9 @@ from training.prepare import prepare
 from training.recipe import list_recipes, load_recipe
 from training.zoo import train_all
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__
+)
 
 Data = Annotated[Path, typer.Option(help="Folder with train, validation and test.parquet.")]
 
@@ -50,7 +52,7 @@ def train_(
         bool, typer.Option("--tensorboard", help="Write each epoch's figures to OUT.tensorboard.")
     ] = False,
     images: Annotated[
-        int | None, typer.Option(help="Use only so many of each split: a smoke run.")
+        int | None, typer.Option(min=1, help="Use only so many of each split: a smoke run.")
     ] = None,
 ) -> None:
     """Train a recipe and write the model's folder."""
@@ -58,8 +60,10 @@ def train_(
     if wrong := [key for key, equals, _ in pairs if not equals]:
         raise FerError(f"{wrong[0]!r} is not of the form key=value.")
     recipe = load_recipe(recipe_name, {key: value for key, _, value in pairs})
-    out = out or Path("runs") / recipe.name
+    out = (out or Path("runs") / recipe.name).absolute()
+    checkpoint = out.with_name(out.name + ".ckpt")
     train, validation, test = (load_split(data, name).head(images) for name in SPLITS)
+    check_target(out, checkpoint, resume)
     fabric = Fabric(
         devices=int(os.environ.get("LOCAL_WORLD_SIZE", 0)) or "auto",  # torchrun's own count
         num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", 1)),
@@ -67,7 +71,6 @@ def train_(
         loggers=_tensorboard(out) if tensorboard else None,
     )
     fabric.launch()
-    checkpoint = out.with_name(out.name + ".ckpt")
     try:
         if recipe.network == ENSEMBLE:
             result = assemble(recipe, validation, out, fabric.device)
@@ -104,14 +107,16 @@ def zoo_(
 
 @app.command("evaluate")
 def evaluate_(
-    model: Annotated[str, typer.Argument(help="A name or a folder.")], data: Data
+    model: Annotated[str, typer.Argument(help="In models/ or runs/, a folder or a Hub id.")],
+    data: Data,
 ) -> None:
     """Measure a model's weights again and print what comes out."""
-    config, network = load_network(find_model(model))
+    folder = find_artifact(model)
+    config, network = load_network(folder)
     network.to("cuda" if torch.cuda.is_available() else "cpu")
     train, validation, test = (load_split(data, name) for name in SPLITS)
     result = evaluate(network, config.preprocessing, train, validation, test)
-    print(f"{model}: {_summary(result.splits)}")
+    print(f"{folder}: {_summary(result.splits)}")
 
 
 @app.command("prepare")
@@ -167,23 +172,29 @@ def publish_(
     space: Annotated[
         str | None, typer.Option(metavar="ORG/NAME", help="Publish the app as this Space.")
     ] = None,
-    private: Annotated[bool, typer.Option("--private", help="If it is created.")] = False,
-    revision: Annotated[str | None, typer.Option(metavar="BRANCH", help="Not main.")] = None,
+    private: Annotated[
+        bool, typer.Option("--private", help="Make a new repository private.")
+    ] = False,
+    revision: Annotated[
+        str | None, typer.Option(metavar="BRANCH", help="Commit to this branch [main].")
+    ] = None,
     create_pr: Annotated[bool, typer.Option("--create-pr", help="Open a pull request.")] = False,
     dry_run: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Only write there what would be uploaded.")
     ] = None,
 ) -> None:
     """Upload models, or the app as a Space, to the Hugging Face Hub."""
-    from training.publish import publish_all, publish_model, stage_models
+    from training.publish import check_destination, publish_all, publish_model, stage_models
     from training.space import publish_space, stage_space
 
     if [name is not None, everything, space is not None].count(True) != 1:
         raise FerError("Say what to publish: a model's NAME, --all or --space ORG/NAME.")
     if space is None and repo_id is None:
         raise FerError("Say where to on the Hub: --repo-id ORG/NAME, or with --all --repo-id ORG.")
-    if space is not None and (revision or create_pr):
-        raise FerError("A Space runs from main: leave --revision and --create-pr out.")
+    if space is not None and (repo_id or revision or create_pr):
+        raise FerError("A Space has its own name and runs from main: give --space alone.")
+    if not everything:
+        check_destination(space or repo_id or "", revision, create_pr)
     if dry_run is not None:
         if space is not None:
             stage_space(dry_run)

@@ -8,6 +8,7 @@ import json
 import platform
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fer.artifacts import (
     MODELS,
+    find_model,
     load_network,
+    local_folder,
     replace_folder,
     save_weights,
     weight_digests,
     weight_files,
 )
 from fer.config import ENSEMBLE, ModelConfig
-from fer.errors import UnknownModel
+from fer.errors import FerError
 from fer.preprocessing import Preprocessing
 from training.data import Split
 from training.engine import Fit
@@ -118,18 +121,41 @@ def count_multiply_adds(network: nn.Module, preprocessing: Preprocessing) -> int
     return counter.get_total_flops() // 2
 
 
+def check_target(folder: Path, checkpoint: Path, resume: bool) -> None:
+    """Make the place where a run will write, or say before it begins what is in the way.
+
+    Raises:
+        FerError: if something other than a model is there, an unfinished run would be lost, or
+            the place cannot be written to.
+    """
+    if folder.exists() and not (folder / "config.json").is_file():
+        raise FerError(f"{folder} is there and is not a model's folder: give another --out.")
+    unfinished = checkpoint.is_file() and not (folder / "config.json").is_file()
+    if unfinished and not resume:
+        raise FerError(
+            f"{checkpoint} is of an unfinished run: --resume goes on from there; delete it to "
+            "begin anew."
+        )
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder.parent):
+            pass
+    except OSError as error:
+        raise FerError(f"--out {folder} cannot be written: {error.strerror}.") from error
+
+
 def find_artifact(name: str) -> Path:
-    """Return a model's folder on this disk: a name in `models/` or `runs/`, or a path.
+    """Return a model's folder: a name in `models/` or `runs/`, a path, or from the Hub.
 
     Raises:
         UnknownModel: if there is none.
+        HubError: if the Hub cannot give it.
     """
-    for folder in (MODELS / name, Path("runs") / name, Path(name)):
-        if (folder / "config.json").is_file():
-            return folder
-    raise UnknownModel(
-        f"There is no model {name!r} in models/ or runs/, nor a folder of that name."
-    )
+    run = Path("runs") / name
+    found = local_folder(name) or (run if (run / "config.json").is_file() else find_model(name))
+    if found != run and (run / "config.json").is_file() and not run.samefile(found):
+        print(f"{found} is meant; for the other of that name say {run}.", file=sys.stderr)
+    return found
 
 
 def finished_artifacts() -> list[Path]:

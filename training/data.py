@@ -80,12 +80,16 @@ def load_split(folder: Path, split: str) -> Split:
             an image of another size.
     """
     path = folder / f"{split}.parquet"
+    if not folder.is_dir():
+        raise BadData(f"There is no folder {folder}: --data names one with FER-2013 as Parquet.")
     if not path.is_file():
         raise BadData(f"{folder} has no {path.name}: a data folder holds {', '.join(SPLITS)}.")
     try:
         table = pd.read_parquet(path, columns=["image", "label", "ferplus_votes", "row"])
     except (ValueError, OSError) as error:  # pyarrow's errors are kinds of these two
         raise BadData(f"{path} cannot be read: {error}") from error
+    if table.empty:
+        raise BadData(f"{path} holds no images.")
     labels = table["label"].to_numpy()
     if outside := sorted({int(x) for x in labels if not 0 <= x < len(EMOTIONS)}):
         raise BadData(f"{path} has labels outside 0 to {len(EMOTIONS) - 1}: {outside}.")

@@ -27,7 +27,7 @@ from tqdm import tqdm
 from fer.artifacts import find_model, load_network
 from fer.ensemble import Ensemble
 from fer.errors import FerError
-from fer.networks import build_network
+from fer.networks import build_network, check_input
 from training.balance import class_weights, epoch_order, logit_offsets
 from training.checkpoint import State
 from training.data import Split
@@ -138,6 +138,7 @@ def set_up(fabric: Fabric, recipe: Recipe) -> Run:
     """
     torch.manual_seed(recipe.seed)
     network = build_network(recipe.network, **recipe.network_arguments)
+    check_input(network, recipe.preprocessing)
     init = initialise(network, recipe.network, recipe.init)
     frozen = freeze(network, recipe.preprocessing, recipe.unfreeze_last)
     if fabric.is_global_zero:
@@ -215,7 +216,9 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     ]
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=recipe.lr)
-    return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=True)
+    return torch.optim.SGD(
+        groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=recipe.momentum > 0
+    )
 
 
 def learning_rate(recipe: Recipe, epoch: float) -> float:

@@ -34,7 +34,11 @@ def assemble(
         UnknownModel: if a candidate does not exist or is damaged.
     """
     candidates = recipe.network_arguments.get("members")
-    if not isinstance(candidates, list) or not candidates:
+    if (
+        not isinstance(candidates, list)
+        or not candidates
+        or not all(isinstance(name, str) for name in candidates)
+    ):
         raise BadRecipe('An ensemble needs network_arguments.members=["NAME", …].')
     loaded = {name: load_network(find_member(folder, name)) for name in candidates}
     answers = {}

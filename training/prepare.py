@@ -9,6 +9,7 @@ FER+ votes are taken from `fer2013new.csv` where it lies beside `fer2013.csv`.
 
 import io
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from tqdm import tqdm
 
 from fer.dataset import OFFICIAL_CLASSES
 from fer.emotions import EMOTIONS
-from fer.images import read_image
+from fer.errors import UnreadableImage
+from fer.images import EXTENSIONS, read_image
 from fer.preprocessing import FACE_SIZE
 from training.data import FERPLUS, OFFICIAL_COUNTS, SPLITS, BadData, load_split
 
@@ -47,6 +49,8 @@ def prepare(source: Path, target: Path) -> list[str]:
     if source.is_file():
         tables = _from_csv(source)
     elif (source / "train.parquet").is_file():
+        if missing := [name for name in SPLITS if not (source / f"{name}.parquet").is_file()]:
+            raise BadData(f"{source} has no {missing[0]}.parquet.")
         tables = {name: pd.read_parquet(source / f"{name}.parquet") for name in SPLITS}
     elif source.is_dir():
         tables = _from_folders(source)
@@ -62,11 +66,15 @@ def prepare(source: Path, target: Path) -> list[str]:
             "figures are not comparable with those on the official split."
         )
     target.mkdir(parents=True, exist_ok=True)
-    for name in SPLITS:
-        partial = target / f".{name}.parquet.partial"
-        tables[name].reset_index(drop=True).to_parquet(partial, index=False)
-        partial.replace(target / f"{name}.parquet")
-    return remarks + differences(target)
+    # What is there already stays until all three are whole and found to be sound.
+    with tempfile.TemporaryDirectory(dir=target, prefix="new-") as partial:
+        for name in SPLITS:
+            table = tables[name].reset_index(drop=True)
+            table.to_parquet(Path(partial) / f"{name}.parquet", index=False)
+        remarks += differences(Path(partial))
+        for name in SPLITS:
+            (Path(partial) / f"{name}.parquet").replace(target / f"{name}.parquet")
+    return remarks
 
 
 def differences(folder: Path) -> list[str]:
@@ -91,7 +99,9 @@ def _from_csv(path: Path) -> dict[str, pd.DataFrame]:
     try:
         table = pd.read_csv(path, usecols=["emotion", "pixels", "Usage"])
     except (ValueError, UnicodeDecodeError) as error:
-        raise BadData(f"{path} is not fer2013.csv: {error}.") from error
+        raise BadData(
+            f"{path} is not fer2013.csv ({error}); of Parquet files and photos give the folder."
+        ) from error
     votes = _votes(path.with_name("fer2013new.csv"), len(table))
     if unknown := set(table["Usage"]) - USAGE.keys():
         raise BadData(f"{path} has rows of usage {sorted(map(str, unknown))}.")
@@ -99,7 +109,10 @@ def _from_csv(path: Path) -> dict[str, pd.DataFrame]:
     for row, (label, pixels) in enumerate(
         tqdm(zip(table["emotion"], table["pixels"], strict=True), "images", total=len(table))
     ):
-        values = np.array(pixels.split(), dtype=np.uint8)
+        try:
+            values = np.array(pixels.split(), dtype=np.uint8)
+        except (ValueError, OverflowError, AttributeError) as error:
+            raise BadData(f"Row {row} of {path} has pixels that are not 0 to 255.") from error
         if values.size != FACE_SIZE**2:
             raise BadData(f"Row {row} of {path} has {values.size} pixels, not {FACE_SIZE**2}.")
         rows.append(_row(Image.fromarray(values.reshape(FACE_SIZE, -1)), label, votes[row], row))
@@ -128,7 +141,10 @@ def _from_folders(source: Path) -> dict[str, pd.DataFrame]:
         files = tqdm(list(_labelled_files(folder)), name, unit="image", file=sys.stderr)
         rows: list[dict[str, object]] = []
         for path, label in files:
-            image = read_image(path).convert("L")
+            try:
+                image = read_image(path).convert("L")
+            except UnreadableImage as error:
+                raise BadData(f"{path}: {error}") from error
             if image.size != (FACE_SIZE, FACE_SIZE):
                 raise BadData(f"{path} is {image.width} x {image.height}; 48 x 48 is expected.")
             rows.append(_row(image, label, no_votes, len(rows)))
@@ -147,7 +163,8 @@ def _labelled_files(folder: Path) -> Iterator[tuple[Path, int]]:
     for label, emotion in enumerate(EMOTIONS):
         if emotion in classes:
             for path in sorted(classes[emotion].iterdir()):
-                yield path, label
+                if path.suffix[1:].lower() in EXTENSIONS:
+                    yield path, label
 
 
 def _row(image: Image.Image, label: int, votes: np.ndarray, row: int) -> dict[str, object]:

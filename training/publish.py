@@ -107,8 +107,7 @@ def publish_model(
         Unfinished: if the folder is not fit to be published; nothing is created then.
         HubError: with a sentence that says what the Hub refused and what to do.
     """
-    if create_pr and revision:
-        raise FerError("A pull request goes to main: give --create-pr or --revision, not both.")
+    check_destination(repo_id, revision, create_pr)
     with tempfile.TemporaryDirectory() as staged:
         stage_model(folder, repo_id, Path(staged))
         api = log_in(repo_id)
@@ -192,10 +191,17 @@ def _finished_for(owner: str) -> list[Path]:
     return folders
 
 
-def log_in(repo_id: str) -> HfApi:
-    """Return the Hub's client, once it is sure that there is a token and that the Hub takes it."""
+def check_destination(repo_id: str, revision: str | None = None, create_pr: bool = False) -> None:
+    """Refuse what is not the name of a repository, or two places in it at once."""
     if not HUB_ID.fullmatch(repo_id):
         raise HubError(f"{repo_id!r} is not the name of a Hub repository: it reads ORG/NAME.")
+    if create_pr and revision:
+        raise FerError("A pull request goes to main: give --create-pr or --revision, not both.")
+
+
+def log_in(repo_id: str) -> HfApi:
+    """Return the Hub's client, once it is sure that there is a token and that the Hub takes it."""
+    check_destination(repo_id)
     api = HfApi(library_name="fer-studio")
     with hub_errors(repo_id):
         api.whoami()

@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from fer.config import ENSEMBLE
 from fer.errors import FerError
 from fer.preprocessing import Preprocessing
 from training.augment import Augmentation
@@ -17,7 +18,7 @@ from training.balance import Balance
 
 
 class BadRecipe(FerError):
-    """A recipe that does not exist, has an unknown key or a value of the wrong kind."""
+    """A recipe that does not exist, has an unknown key or a value that it cannot have."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,42 @@ class Recipe:
         return _to_toml(dataclasses.asdict(self))
 
 
+KINDS = {
+    int: "a whole number", float: "a number", bool: "true or false", str: "a text", list: "a list",
+}  # fmt: skip
+"""What a value is called; of all others a table."""
+
+MANY = 10**6
+RANGES = {
+    "unfreeze_last": (-1, MANY),
+    "preprocessing.size": (16, 1024),
+    "preprocessing.channels": (1, MANY),
+    "preprocessing.std": (1e-6, MANY),
+    "augmentation.flip": (0, 1),
+    "augmentation.rotate": (0, 180),
+    "augmentation.shift": (0, 1),
+    "augmentation.zoom": (0, 0.9),
+    "augmentation.crop": (0, 48),
+    "augmentation.brightness": (0, 1),
+    "augmentation.contrast": (0, 1),
+    "augmentation.erase": (0, 1),
+    "augmentation.erase_area": (0.02, 1),
+    "augmentation.mixup": (0, MANY),
+    "votes_weight": (0, 1),
+    "teachers_weight": (0, 1),
+    "label_smoothing": (0, 1),
+    "epochs": (0, MANY),
+    "batch_size": (2, MANY),
+    "lr": (1e-9, MANY),
+    "momentum": (0, 0.9999),
+    "weight_decay": (0, MANY),
+    "warmup_epochs": (0, MANY),
+    "ema_decay": (0, 0.999999),
+    "seed": (0, 2**31),
+}
+"""The least and the largest value of each number; outside, training fails late or means nothing."""
+
+
 def list_recipes() -> list[str]:
     """Return the names of the shipped recipes."""
     folder = resources.files("training") / "recipes"
@@ -98,7 +135,7 @@ def load_recipe(name: str, overrides: dict[str, str] | None = None) -> Recipe:
     if path.suffix == ".toml":
         if not path.is_file():
             raise BadRecipe(f"There is no recipe file {path}.")
-        text = path.read_text()
+        text = path.read_text(errors="replace")
     elif name in list_recipes():
         text = (resources.files("training") / "recipes" / f"{name}.toml").read_text()
     else:
@@ -115,7 +152,10 @@ def load_recipe(name: str, overrides: dict[str, str] | None = None) -> Recipe:
             if not isinstance(table, dict):
                 raise BadRecipe(f"{key} has no parts: {part} is a value.")
         table[last] = _parse_value(override)
-    return _build(Recipe, {"name": path.stem, **values}, "")
+    recipe = _build(Recipe, {"name": path.stem, **values}, "")
+    if not recipe.epochs and recipe.network != ENSEMBLE:
+        raise BadRecipe("epochs is 0, and only an ensemble can do without training.")
+    return recipe
 
 
 def _parse_value(text: str) -> Any:
@@ -134,6 +174,10 @@ def _build(kind: type, values: dict[str, Any], prefix: str) -> Any:
             f"A recipe has no key {prefix + unknown[0]!r}; {prefix or 'it'} has {', '.join(kinds)}."
         )
     arguments = {key: _convert(kinds[key], value, prefix + key) for key, value in values.items()}
+    for key in RANGES.keys() & {prefix + key for key in arguments}:
+        (low, high), value = RANGES[key], arguments[key.removeprefix(prefix)]
+        if not low <= value <= high:
+            raise BadRecipe(f"{key} is from {low:,} to {high:,}, not {value}.")
     try:
         return kind(**arguments)
     except TypeError as error:
@@ -150,9 +194,11 @@ def _convert(kind: Any, value: Any, key: str) -> Any:
     plain = typing.get_origin(kind) or kind
     if plain is float and type(value) is int:
         return float(value)
+    if plain is list and isinstance(value, list):
+        return [_convert(typing.get_args(kind)[0], item, f"{key}[]") for item in value]
     if type(value) is plain:
         return value
-    raise BadRecipe(f"{key} is a {plain.__name__}, not {value!r}.")
+    raise BadRecipe(f"{key} is {KINDS.get(plain, 'a table')}, not {value!r}.")
 
 
 def _to_toml(values: dict[str, Any], prefix: str = "") -> str:

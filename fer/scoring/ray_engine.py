@@ -96,7 +96,7 @@ class RayEngine:
         try:
             import ray.data  # noqa: F401
         except ImportError as error:
-            raise NoRay("Ray is not installed: pip install '.[ray]'.") from error
+            raise NoRay("Ray is not installed: pip install -e '.[ray]'.") from error
         self.system = file_system(folder)
         self.recognizer = recognizer
         self.model = model

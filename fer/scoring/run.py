@@ -83,6 +83,7 @@ def score_folder(
         OutputFailed: if the disk is full; what is complete is kept.
     """
     stop = stop or threading.Event()
+    folder = str(folder).removeprefix("file://")
     listing = list_folder(folder)
     run = describe(folder, recognizer, model)
     table = open_output(output, run, resume=resume, retry_errors=retry_errors)
@@ -134,6 +135,9 @@ def open_output(
         raise OutputRefused(
             f"The output {path} must end in .csv or .parquet, or be - for CSV on stdout."
         )
+    there = next(parent for parent in path.absolute().parents if parent.exists())
+    if not there.is_dir():
+        raise OutputRefused(f"The output {path} lies in {there}, which is a file: give another.")
     if path.is_dir():
         raise OutputRefused(f"The output {path} is a folder: give a file.")
     return kinds[path.suffix.lower()](path, run, resume=resume, retry_errors=retry_errors)

@@ -1,17 +1,20 @@
 import json
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from fer.artifacts import load_network
+from fer.artifacts import MODELS, load_network
 from tests.conftest import ROOT
+from training.artifact import find_artifact
 from training.prepare import USAGE
 
 
@@ -121,7 +124,10 @@ def test_tensorboard_gets_each_epoch_s_figures(training_command, data, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["train", "cnn", "--data", "/nowhere"], "has no train.parquet"),
+        (["train", "cnn", "--data", "/nowhere"], "no folder /nowhere"),
+        (["train", "cnn", "--data", "/usr"], "has no train.parquet"),
+        (["publish", "cnn", "--repo-id", "cnn", "--dry-run", "x"], "reads ORG/NAME"),
+        (["publish", "--space", "A/B", "--repo-id", "C/D"], "give --space alone"),
         (["train", "nope", "--data", "/nowhere"], "no recipe 'nope'"),
         (["train", "cnn", "--data", "/nowhere", "epochs"], "'epochs' is not of the form"),
         (["evaluate", "nope", "--data", "/nowhere"], "no model 'nope'"),
@@ -132,6 +138,54 @@ def test_what_is_wrong_is_one_sentence(training_command, arguments, sentence):
     assert status == 2
     assert sentence in stderr
     assert stderr.count("\n") == 1
+
+
+def test_nothing_that_is_there_is_lost(training_command, train, tmp_path, monkeypatch):
+    monkeypatch.setattr("training.__main__.load_split", lambda data, name: train)
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("years")
+    (tmp_path / "unfinished.ckpt").write_text("hours")
+    (tmp_path / "file").write_text("")
+    common = ("train", "cnn", "--data", tmp_path, "--out")
+    for out, sentence in (
+        ("thesis", "is not a model's folder"),
+        ("unfinished", "--resume goes on from there"),
+        ("file", "is not a model's folder"),
+        ("file/run", "cannot be written"),
+    ):
+        status, _, stderr = training_command(*common, tmp_path / out)
+        assert (status, sentence in stderr, stderr.count("\n")) == (2, True, 1), stderr
+    assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years"
+    assert (tmp_path / "unfinished.ckpt").read_text() == "hours"
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("preprocessing.channels=2", "cannot take faces of 2 channels"),
+        ("preprocessing.size=20", "cannot take faces of 1 channels and 20 pixels"),
+        ("network_arguments.dropout=7", "cannot be built"),
+        ("teachers=[1]", "teachers[] is a text"),
+    ],
+)
+def test_a_network_that_cannot_be_trained_is_one_sentence(
+    training_command, override, sentence, train, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("training.__main__.load_split", lambda data, name: train)
+    out = ("--out", tmp_path / "run")
+    status, _, stderr = training_command("train", "cnn", "--data", tmp_path, *out, override)
+    assert (status, sentence in stderr, "Traceback" in stderr) == (2, True, False), stderr
+
+
+def test_of_two_models_of_one_name_it_is_said_which_is_meant(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("cnn", "mine"):
+        shutil.copytree(MODELS / "cnn", tmp_path / "runs" / name)
+    assert find_artifact("cnn") == MODELS / "cnn"
+    assert "for the other of that name say runs/cnn" in capsys.readouterr().err
+    assert find_artifact("mine") == Path("runs/mine")
+    assert find_artifact("runs/cnn") == Path("runs/cnn")
+    assert not capsys.readouterr().err
 
 
 def test_list_prints_each_recipe_with_its_result(training_command, cnn_folder):

@@ -92,3 +92,35 @@ def test_what_is_wrong_is_named(official_csv, tmp_path):
     table.drop(columns="Usage").to_csv(official_csv, index=False)
     with pytest.raises(BadData, match=r"is not fer2013\.csv"):
         prepare(official_csv, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "sentence"),
+    [
+        ("emotion", 9, "labels outside 0 to 6"),
+        ("pixels", "a b", "pixels that are not 0 to 255"),
+        ("Usage", "PublicTest", "holds no images"),
+    ],
+)
+def test_a_damaged_source_leaves_what_was_there(column, value, sentence, official_csv, tmp_path):
+    prepare(official_csv, tmp_path / "out")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    table = pd.read_csv(official_csv)
+    table[column] = value
+    table.to_csv(official_csv, index=False)
+    with pytest.raises(BadData, match=sentence):
+        prepare(official_csv, tmp_path / "out")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_files_that_are_no_photos_are_passed_over_and_damaged_ones_named(tmp_path, pixels):
+    for split in ("train", "test"):
+        folder = tmp_path / "tree" / split / "happy"
+        folder.mkdir(parents=True)
+        for index in range(10):
+            Image.fromarray(pixels[0]).save(folder / f"{index}.png")
+        (folder / "Thumbs.db").write_bytes(b"x")
+    prepare(tmp_path / "tree", tmp_path / "out")
+    (folder / "bad.png").write_bytes(b"x")
+    with pytest.raises(BadData, match=r"bad\.png: This is not an image"):
+        prepare(tmp_path / "tree", tmp_path / "out")

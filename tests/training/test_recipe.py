@@ -33,10 +33,20 @@ def test_overrides_replace_values_of_any_depth():
     [
         ({"epoch": "3"}, "no key 'epoch'"),
         ({"augmentation.blur": "3"}, "no key 'augmentation.blur'"),
-        ({"epochs": "many"}, "epochs is a int, not 'many'"),
-        ({"epochs": "1.5"}, "epochs is a int"),
+        ({"epochs": "many"}, "epochs is a whole number, not 'many'"),
+        ({"epochs": "1.5"}, "epochs is a whole number"),
+        ({"lr": "fast"}, "lr is a number"),
+        ({"compile": "1"}, "compile is true or false"),
+        ({"augmentation": "1"}, "augmentation is a table"),
         ({"precision": "fp8"}, "precision is one of"),
         ({"epochs.x": "3"}, "epochs is a value"),
+        ({"epochs": "0"}, "only an ensemble"),
+        ({"batch_size": "0"}, "batch_size is from 2 to 1,000,000, not 0"),
+        ({"lr": "-0.1"}, "lr is from"),
+        ({"lr": "nan"}, "lr is from"),
+        ({"ema_decay": "1.0"}, "ema_decay is from"),
+        ({"unfreeze_last": "-2"}, "unfreeze_last is from -1"),
+        ({"augmentation.zoom": "1.0"}, "augmentation.zoom is from 0 to 0.9"),
     ],
 )
 def test_wrong_values_are_named(overrides, sentence):

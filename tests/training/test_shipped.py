@@ -41,8 +41,8 @@ def test_it_is_whole(folder, metrics):
     assert weight_digests(folder) == metrics["weights_sha256"]
 
 
-# What was asked of each, of validation and of test.
-ASKED = {"cnn": 0.64, "resnet50": 0.66, "flagship": 0.68, "ensemble": 0.69}
+# What each has to keep to, on validation and on test.
+ASKED = {"cnn": 0.64, "lite": 0.67, "resnet50": 0.66, "flagship": 0.68, "ensemble": 0.69}
 
 
 def test_it_reaches_what_was_asked(folder, metrics):
