@@ -28,7 +28,6 @@ from training.data import SPLITS, load_split
 from training.engine import fit
 from training.ensemble import assemble
 from training.evaluate import evaluate
-from training.prepare import prepare
 from training.recipe import list_recipes, load_recipe
 from training.zoo import train_all
 
@@ -125,6 +124,9 @@ def prepare_(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The data folder to write.")],
 ) -> None:
     """Turn FER-2013 as people have it into a data folder, and say what differs."""
+    # Imported here: it reads photos of every format, which a bare training machine cannot.
+    from training.prepare import prepare
+
     for remark in prepare(source, folder) or ["This is the official split, with FER+ votes."]:
         print(remark)
 

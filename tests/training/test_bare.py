@@ -8,6 +8,7 @@ from tests.conftest import ROOT
 
 ABSENT = (
     "facenet_pytorch", "streamlit", "plotly", "huggingface_hub", "jinja2", "tensorboard",
+    "pillow_heif",
 )  # fmt: skip
 
 WITHOUT = f"""
