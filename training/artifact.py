@@ -21,7 +21,6 @@ from fer.artifacts import (
     MODELS,
     find_model,
     load_network,
-    local_folder,
     replace_folder,
     save_weights,
     weight_digests,
@@ -151,11 +150,13 @@ def find_artifact(name: str) -> Path:
         UnknownModel: if there is none.
         HubError: if the Hub cannot give it.
     """
-    run = Path("runs") / name
-    found = local_folder(name) or (run if (run / "config.json").is_file() else find_model(name))
-    if found != run and (run / "config.json").is_file() and not run.samefile(found):
-        print(f"{found} is meant; for the other of that name say {run}.", file=sys.stderr)
-    return found
+    folders = (MODELS / name, Path("runs") / name, Path(name))
+    there = [folder for folder in folders if (folder / "config.json").is_file()]
+    if not there:
+        return find_model(name)
+    if len({folder.resolve() for folder in there}) > 1:
+        print(f"{there[0]} is meant; for the other of that name say {there[1]}.", file=sys.stderr)
+    return there[0]
 
 
 def finished_artifacts() -> list[Path]:

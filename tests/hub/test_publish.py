@@ -223,7 +223,7 @@ def test_a_repository_of_another_kind_is_not_overwritten(server, run, artifact):
         (["nope", "--repo-id", "org/cnn"], "no model 'nope'"),
         (["cnn", "--repo-id", "not a name"], "not the name of a Hub repository"),
         (["cnn", "--repo-id", "org/cnn", "--revision", "x", "--create-pr"], "not both"),
-        (["--space", "org/app", "--revision", "x"], "A Space runs from main"),
+        (["--space", "org/app", "--revision", "x"], "give --space alone"),
     ],
 )
 def test_what_cannot_be_meant_is_one_sentence(server, run, arguments, sentence):
