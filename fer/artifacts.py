@@ -70,7 +70,12 @@ def find_model(
         try:
             return fetch_model(str(name), revision, progress)
         except HubError as error:
-            raise HubError(f"{error} (There is no folder {name} here, either.)") from error
+            if Path(name).parts[0] not in (MODELS.name, "runs"):
+                raise
+            # Most likely meant as a folder, from another place or before it was trained.
+            raise UnknownModel(
+                f"There is no folder {name} here. Taken for a name on the Hub: {error}"
+            ) from error
     raise UnknownModel(
         f"There is no model {str(name)!r}: give a folder with a config.json, a Hub id, "
         f"or one of {', '.join(list_models()) or 'the models in ' + str(MODELS)}."

@@ -62,6 +62,11 @@ def test_a_name_that_is_neither_is_not_looked_up(server):
     assert not server.requests
 
 
+def test_a_folder_that_is_not_there_is_said_to_be_missing(server):
+    with pytest.raises(UnknownModel, match="There is no folder runs/efficientnet_v2_l here"):
+        find_model("runs/efficientnet_v2_l")
+
+
 def test_another_kind_of_repository_is_refused_before_its_weights_come(server):
     HfApi().create_repo("org/bert")
     assert "org/bert on the Hub is not a model of this library" in refused("org/bert")
