@@ -102,18 +102,21 @@ def _answers(
         rows = rows[~several]
     joined = rows.merge(truth[[*keys, "label"]], on=keys)
     if keys != ["path"]:
-        unmatched = rows.merge(truth[keys], on=keys, how="left", indicator=True)
-        missing = (unmatched["_merge"] == "left_only").to_numpy()
-        _leave_out(left_out, rows, missing, "has a face without a label")
+        _leave_out(left_out, rows, _not_in(truth, rows, keys), "has a face without a label")
         known = truth[truth["path"].isin(rows["path"])]
-        unmatched = known.merge(rows[keys], on=keys, how="left", indicator=True)
-        missing = (unmatched["_merge"] == "left_only").to_numpy()
-        _leave_out(left_out, known, missing, "has a label for a face that was not found")
+        reason = "has a label for a face that was not found"
+        _leave_out(left_out, known, _not_in(rows, known, keys), reason)
     row = joined["path"]
     if keys != ["path"]:
         row = row + "#" + joined["face"].astype(int).astype(str)
     table = joined[["label", *PROBABILITIES]].astype({"label": int})
     return Answers(name, table.assign(row=row))
+
+
+def _not_in(others: pd.DataFrame, table: pd.DataFrame, keys: list[str]) -> np.ndarray:
+    """Say of each line of a table whether none of the others, each once, has its keys."""
+    found = table[keys].merge(others[keys], on=keys, how="left", indicator=True)
+    return (found["_merge"] == "left_only").to_numpy()
 
 
 def _leave_out(

@@ -10,7 +10,7 @@ from torchvision.ops import SqueezeExcitation
 
 from fer.emotions import EMOTIONS
 from fer.errors import UnknownModel
-from fer.preprocessing import Preprocessing
+from fer.preprocessing import FACE_SIZE, Preprocessing
 
 
 class StudyCNN(nn.Module):
@@ -194,9 +194,10 @@ def check_input(network: nn.Module, preprocessing: Preprocessing) -> None:
         UnknownModel: if it cannot take faces of such channels and size.
     """
     training = network.training
+    face = torch.zeros(1, 1, FACE_SIZE, FACE_SIZE, dtype=torch.uint8)
     try:
         with torch.inference_mode():
-            ask(network.eval(), preprocessing, torch.zeros(1, 1, 48, 48, dtype=torch.uint8))
+            ask(network.eval(), preprocessing, face)
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise UnknownModel(
