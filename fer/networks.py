@@ -1,7 +1,9 @@
 """The architectures, the one function that builds them by name, and the one that asks them."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import timm
 import torch
 import torchvision
 from torch import Tensor, nn
@@ -154,12 +156,23 @@ def lite(dropout: float = 0.2) -> nn.Module:
     return MobileNetV3(settings, last_channel=256, num_classes=len(EMOTIONS), dropout=dropout)
 
 
+def from_timm(architecture: str, **arguments: Any) -> nn.Module:
+    """Build one of timm's image models by its name: float `[N, C, S, S]` to logits `[N, 7]`.
+
+    Args:
+        architecture: a name of `timm.list_models()`.
+        arguments: of `timm.create_model`, such as `in_chans` or `drop_rate`.
+    """
+    return timm.create_model(architecture, num_classes=len(EMOTIONS), **arguments)
+
+
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "cnn": StudyCNN,
     "residual": ResidualNetwork,
     "resnet50": resnet50,
     "efficientnet_v2_l": efficientnet_v2_l,
     "lite": lite,
+    "timm": from_timm,
 }
 
 
@@ -183,7 +196,7 @@ def build_network(name: str, **arguments: object) -> nn.Module:
         raise UnknownModel(f"There is no network {name!r}; there are {', '.join(NETWORKS)}.")
     try:
         return NETWORKS[name](**arguments)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # timm's for an unknown name is the last
         raise UnknownModel(f"Network {name!r} cannot be built: {error}.") from error
 
 
@@ -228,4 +241,4 @@ def ask(
         for batch in faces.split(batch_size)
         if len(batch)
     ]
-    return torch.cat([torch.empty(0, len(EMOTIONS), device=faces.device), *logits])
+    return torch.cat(logits or [torch.empty(0, len(EMOTIONS), device=faces.device)])

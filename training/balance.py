@@ -15,9 +15,13 @@ effective number (Cui et al. 2019, beta 0.999); `sampler`: every class is drawn 
 BETA = 0.999
 
 
-def class_weights(balance: Balance, labels: Tensor) -> Tensor | None:
-    """Return each class's weight in the loss, float `[7]` with mean 1 over images, or none."""
-    counts = labels.bincount(minlength=len(EMOTIONS)).float()
+def class_weights(balance: Balance, targets: Tensor) -> Tensor | None:
+    """Return each class's weight in the loss, float `[7]` with mean 1 over images, or none.
+
+    Args:
+        targets: float `[N, 7]`, what is learnt of each image: a class counts what it is given.
+    """
+    counts = targets.sum(0)
     if balance == "inverse":
         weights = 1 / counts.clamp(min=1)
     elif balance == "effective":
@@ -27,11 +31,15 @@ def class_weights(balance: Balance, labels: Tensor) -> Tensor | None:
     return weights * (counts.sum() / (weights * counts).sum())
 
 
-def logit_offsets(balance: Balance, labels: Tensor) -> Tensor | None:
-    """Return what is added to the logits while learning, float `[7]`, or none."""
+def logit_offsets(balance: Balance, targets: Tensor) -> Tensor | None:
+    """Return what is added to the logits while learning, float `[7]`, or none.
+
+    Args:
+        targets: as in `class_weights`.
+    """
     if balance != "logits":
         return None
-    counts = labels.bincount(minlength=len(EMOTIONS)).float()
+    counts = targets.sum(0)
     return (counts.clamp(min=0.5) / counts.sum()).log()  # a class without images: half of one
 
 

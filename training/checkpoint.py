@@ -23,9 +23,12 @@ class State:
     optimizer: torch.optim.Optimizer
     epoch: int = 0
     """Epochs done."""
-    history: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: int = 0
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    history: list[list[dict[str, float]]] = field(default_factory=list)
+    """For each head one line an epoch."""
+    best_epoch: list[int] = field(default_factory=list)
+    """For each head the epoch that validated best, counted from 1."""
+    best_weights: list[dict[str, Tensor]] = field(default_factory=list)
+    """For each head the average's weights after that epoch."""
 
     def save(self, path: Path, recipe: Recipe) -> None:
         """Write a checkpoint beside the old one, then replace that: one is always whole.

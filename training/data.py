@@ -18,18 +18,11 @@ from torch.nn import functional as F
 
 from fer.emotions import EMOTIONS
 from fer.errors import FerError
+from fer.ferplus import OF_EMOTIONS, majority
 from fer.preprocessing import FACE_SIZE
 
 SPLITS = ("train", "validation", "test")
 OFFICIAL_COUNTS = {"train": 28_709, "validation": 3_589, "test": 3_589}
-
-# FER+ votes come in its own order, and with three columns that FER-2013 has no class for
-# (contempt, unknown, not a face): those three are left out.
-FERPLUS = (
-    "neutral", "happy", "surprise", "sad", "angry", "disgust", "fear",
-    "contempt", "unknown", "not-a-face",
-)  # fmt: skip
-_FERPLUS_TO_EMOTIONS = [FERPLUS.index(emotion) for emotion in EMOTIONS]
 
 
 class BadData(FerError):
@@ -45,7 +38,8 @@ class Split:
     labels: Tensor
     """int64 `[N]`, FER-2013's own labels."""
     votes: Tensor
-    """float32 `[N, 7]`: share of FER+ votes for each emotion; all zero where there are none."""
+    """int8 `[N, 10]`: how many annotators gave each of `fer.ferplus.ANSWERS`; all zero where there
+    are no votes."""
     rows: Tensor
     """int64 `[N]`: the row in the official `fer2013.csv`."""
 
@@ -60,16 +54,23 @@ class Split:
         """Return the first `count` images, or all."""
         return Split(*(getattr(self, name)[:count] for name in self.__dataclass_fields__))
 
+    @property
+    def majority(self) -> Tensor:
+        """The emotion that most annotators saw, int64 `[N]`, as `fer.ferplus.majority` has it."""
+        return torch.from_numpy(majority(self.votes.cpu().numpy())).to(self.labels.device)
+
     def targets(self, votes_weight: float) -> Tensor:
         """Mix label and votes into a distribution to learn, float32 `[N, 7]`.
 
         Args:
-            votes_weight: 0 for FER-2013's label alone, 1 for the FER+ votes alone. An image
-                without votes keeps its label.
+            votes_weight: 0 for FER-2013's label alone, 1 for the FER+ votes alone: the shares of
+                the seven emotions. An image without votes for any of them keeps its label.
         """
         one_hot = F.one_hot(self.labels, len(EMOTIONS)).float()
-        has_votes = self.votes.sum(1, keepdim=True) > 0
-        return torch.where(has_votes, torch.lerp(one_hot, self.votes, votes_weight), one_hot)
+        votes = self.votes[:, OF_EMOTIONS].float()
+        count = votes.sum(1, keepdim=True)
+        mixed = torch.lerp(one_hot, votes / count.clamp(min=1), votes_weight)
+        return torch.where(count > 0, mixed, one_hot)
 
 
 def load_split(folder: Path, split: str) -> Split:
@@ -93,12 +94,10 @@ def load_split(folder: Path, split: str) -> Split:
     labels = table["label"].to_numpy()
     if outside := sorted({int(x) for x in labels if not 0 <= x < len(EMOTIONS)}):
         raise BadData(f"{path} has labels outside 0 to {len(EMOTIONS) - 1}: {outside}.")
-    votes = torch.tensor(np.stack(table["ferplus_votes"].to_list()))[:, _FERPLUS_TO_EMOTIONS]
-    votes = votes.float()
     return Split(
         images=torch.from_numpy(np.stack([_decode(x["bytes"], path) for x in table["image"]])),
         labels=torch.tensor(labels, dtype=torch.int64),
-        votes=votes / votes.sum(1, keepdim=True).clamp(min=1),
+        votes=torch.tensor(np.stack(table["ferplus_votes"].to_list()), dtype=torch.int8),
         rows=torch.tensor(table["row"].to_numpy(), dtype=torch.int64),
     )
 

@@ -27,22 +27,26 @@ from tqdm import tqdm
 from fer.artifacts import find_model, load_network
 from fer.ensemble import Ensemble
 from fer.errors import FerError
+from fer.ferplus import NO_MAJORITY
 from fer.networks import build_network, check_input
 from training.balance import class_weights, epoch_order, logit_offsets
 from training.checkpoint import State
 from training.data import Split
 from training.evaluate import predict_logits
 from training.freezing import freeze, initialise
+from training.heads import OUTPUTS, narrow, part, widen
 from training.recipe import Recipe
-from training.small_maps import use_matrix_products
+from training.small_maps import keep_depthwise_in_float32, use_matrix_products
 
 
 @dataclass
 class Fit:
-    """What a finished run hands over."""
+    """What a finished run hands over, of each of its heads."""
 
+    name: str
+    """The model's name."""
     network: nn.Module
-    """The averaged weights of the epoch with the best validation accuracy, on the CPU."""
+    """The averaged weights of the epoch that validated best, on the CPU."""
     network_arguments: dict[str, Any]
     """What builds it again."""
     history: list[dict[str, float]]
@@ -63,8 +67,8 @@ def fit(
     *,
     resume: bool = False,
     fabric: Fabric | None = None,
-) -> Fit:
-    """Train a recipe's network and keep the weights that validate best.
+) -> list[Fit]:
+    """Train a recipe's network and keep, for each head, the weights that validate best.
 
     Args:
         recipe: what to train and how.
@@ -80,7 +84,7 @@ def fit(
         fabric = Fabric(precision=recipe.precision)
         fabric.launch()
     train, validation = train.to(fabric.device), validation.to(fabric.device)
-    targets = train.targets(recipe.votes_weight)
+    targets = torch.cat([train.targets(head.votes_weight) for head in recipe.heads], dim=1)
     run = set_up(fabric, recipe)
     state = run.state
     if resume and checkpoint.is_file():
@@ -89,30 +93,48 @@ def fit(
     while state.epoch < recipe.epochs:
         started = time.perf_counter()
         line = {"epoch": state.epoch + 1} | train_epoch(fabric, recipe, run, train, targets)
-        line |= _validate(state.average.module, recipe, validation)
-        state.history.append(line | {"seconds": round(time.perf_counter() - started, 2)})
+        measured = _validate(state.average.module, recipe, validation)
+        line["seconds"] = round(time.perf_counter() - started, 2)
         state.epoch += 1
-        if line["validation_accuracy"] >= max(x["validation_accuracy"] for x in state.history):
-            state.best_epoch = state.epoch
-            state.best_weights = {
-                name: value.cpu().clone()
-                for name, value in state.average.module.state_dict().items()
-            }
-        fabric.log_dict({k: v for k, v in line.items() if k != "epoch"}, step=state.epoch)
+        for number, (head, figures) in enumerate(zip(recipe.heads, measured, strict=True)):
+            history = state.history[number]
+            history.append(line | figures)
+            if figures[head.chosen_by] >= max(x[head.chosen_by] for x in history):
+                state.best_epoch[number] = state.epoch
+                state.best_weights[number] = {
+                    name: value.cpu().clone()
+                    for name, value in state.average.module.state_dict().items()
+                }
+        logged = state.history[0][-1]
+        fabric.log_dict({k: v for k, v in logged.items() if k != "epoch"}, step=state.epoch)
         if fabric.is_global_zero:
             state.save(checkpoint, recipe)
             _print_epoch(recipe, state, len(train))
         fabric.barrier()
 
-    best = build_network(recipe.network, **recipe.network_arguments)
-    best.load_state_dict(state.best_weights)
     device = torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "CPU"
+    return [_finish(recipe, state, number, run.init, device) for number in range(len(recipe.heads))]
+
+
+def _finish(recipe: Recipe, state: State, number: int, init: str, device: str) -> Fit:
+    """Make of one head and its best weights a network of its own."""
+    head = recipe.heads[number]
+    best = build_network(recipe.network, **recipe.network_arguments)
+    narrow(state.best_weights[number], best, number)
     chosen = {
-        "by": "validation accuracy of the averaged weights, after each epoch",
-        "epoch": state.best_epoch,
+        "measure": head.measure,
+        "by": f"{head.chosen_by.replace('_', ' ')} of the averaged weights, after each epoch",
+        "epoch": state.best_epoch[number],
     }
-    arguments = recipe.network_arguments
-    return Fit(best.eval(), arguments, state.history, chosen, run.init, device)
+    return Fit(
+        name=recipe.name + head.suffix,
+        network=best.eval(),
+        network_arguments=recipe.network_arguments,
+        history=state.history[number],
+        chosen=chosen,
+        init=init,
+        device=device,
+    )
 
 
 @dataclass(frozen=True)
@@ -139,19 +161,30 @@ def set_up(fabric: Fabric, recipe: Recipe) -> Run:
     torch.manual_seed(recipe.seed)
     network = build_network(recipe.network, **recipe.network_arguments)
     check_input(network, recipe.preprocessing)
-    init = initialise(network, recipe.network, recipe.init)
+    init = initialise(network, recipe)
+    widen(network, len(recipe.heads))
     frozen = freeze(network, recipe.preprocessing, recipe.unfreeze_last)
     if fabric.is_global_zero:
         _print_counts(recipe, network, init)
     network = network.to(fabric.device).to(memory_format=torch.channels_last)
     if fabric.device.type == "cpu":
         use_matrix_products(network)
+        keep_depthwise_in_float32(network)
     average = AveragedModel(network, multi_avg_fn=_averaging(recipe.ema_decay), use_buffers=True)
     if recipe.compile and _has_compiler():
         network.compile()
     model, optimizer = fabric.setup(network, _optimizer(network, recipe))
     teachers = _load_teachers(recipe.teachers, fabric.device) if recipe.teachers else None
-    return Run(State(network, average, optimizer), model, frozen, init, teachers)
+    heads = len(recipe.heads)
+    state = State(
+        network,
+        average,
+        optimizer,
+        history=[[] for _ in range(heads)],
+        best_epoch=[0] * heads,
+        best_weights=[{} for _ in range(heads)],
+    )
+    return Run(state, model, frozen, init, teachers)
 
 
 def _averaging(decay: float) -> Callable[..., None]:
@@ -176,15 +209,17 @@ def _load_teachers(names: Sequence[str], device: torch.device) -> Ensemble:
 
 def _print_epoch(recipe: Recipe, state: State, images: int) -> None:
     """Leave one line an epoch on stderr: what it gave, how fast, and how long it still takes."""
-    line = state.history[-1]
-    done = [entry["seconds"] for entry in state.history]
+    line = state.history[0][-1]
+    done = [entry["seconds"] for entry in state.history[0]]
     left = sum(done) / len(done) * (recipe.epochs - state.epoch)
+    reached = "; ".join(
+        f"{head.chosen_by.replace('_', ' ')} {history[-1][head.chosen_by]:.4f} "
+        f"(best {max(x[head.chosen_by] for x in history):.4f}, epoch {best})"
+        for head, history, best in zip(recipe.heads, state.history, state.best_epoch, strict=True)
+    )
     tqdm.write(
-        f"epoch {state.epoch}/{recipe.epochs}: loss {line['train_loss']:.4f}, "
-        f"validation accuracy {line['validation_accuracy']:.4f} "
-        f"(best {max(x['validation_accuracy'] for x in state.history):.4f}, "
-        f"epoch {state.best_epoch}), {images / line['seconds']:,.0f} images/s, "
-        f"{tqdm.format_interval(left)} left",
+        f"epoch {state.epoch}/{recipe.epochs}: loss {line['train_loss']:.4f}, {reached}, "
+        f"{images / line['seconds']:,.0f} images/s, {tqdm.format_interval(left)} left",
         file=sys.stderr,
     )
 
@@ -236,7 +271,7 @@ def train_epoch(
 
     Args:
         train: on the fabric's device.
-        targets: float `[N, 7]`, what is learnt of each training image.
+        targets: float `[N, 7 * heads]`, what each head learns of each training image.
 
     Raises:
         FerError: if the loss is no longer a number.
@@ -257,8 +292,10 @@ def train_epoch(
     batches = order[: steps * recipe.batch_size].to(device).chunk(steps)
     loss_sum = torch.zeros((), device=device)
     correct = torch.zeros((), device=device, dtype=torch.long)
-    weights = class_weights(recipe.balance, train.labels)
-    offsets = logit_offsets(recipe.balance, train.labels)
+    balances = [
+        (class_weights(recipe.balance, learnt), logit_offsets(recipe.balance, learnt))
+        for learnt in part(targets)
+    ]
     model.train()
     for layer in run.frozen:
         layer.eval()
@@ -281,20 +318,24 @@ def train_epoch(
             # The very images, augmented, that the pupil sees (Beyer et al. 2022).
             with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
                 answers = run.teachers(images).exp()
-            target = torch.lerp(target, answers, recipe.teachers_weight)
+            target[:, :OUTPUTS] = torch.lerp(target[:, :OUTPUTS], answers, recipe.teachers_weight)
         faces = recipe.preprocessing.tensor(images).contiguous(memory_format=torch.channels_last)
-        logits = model(faces)
-        learnt = logits.float() if offsets is None else logits.float() + offsets
-        loss = F.cross_entropy(
-            learnt, target, weight=weights, label_smoothing=recipe.label_smoothing
-        )
+        logits = model(faces).float()
+        loss = torch.zeros((), device=device)
+        for head, answer, aim, (weights, offsets) in zip(
+            recipe.heads, part(logits), part(target), balances, strict=True
+        ):
+            learnt = answer if offsets is None else answer + offsets
+            loss = loss + head.weight * F.cross_entropy(
+                learnt, aim, weight=weights, label_smoothing=head.label_smoothing
+            )
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
         optimizer.step()
         state.average.update_parameters(state.network)
         # Summed on the device: asking for a number every step would make it wait.
         loss_sum += loss.detach()
-        correct += (logits.argmax(1) == train.labels[index]).sum()
+        correct += (part(logits)[0].argmax(1) == part(targets[index])[0].argmax(1)).sum()
         if step % 50 == 49:
             bar.set_postfix(loss=f"{loss_sum.item() / (step + 1):.4f}")
     loss_sum, correct = fabric.all_reduce((loss_sum, correct.float()), reduce_op="sum")
@@ -308,11 +349,20 @@ def train_epoch(
     }
 
 
-def _validate(network: nn.Module, recipe: Recipe, validation: Split) -> dict[str, float]:
-    logits = predict_logits(network, recipe.preprocessing, validation.images)
-    return {
-        "validation_loss": round(F.cross_entropy(logits, validation.labels).item(), 5),
-        "validation_accuracy": round(
-            (logits.argmax(1) == validation.labels).float().mean().item(), 5
-        ),
-    }
+def _validate(network: nn.Module, recipe: Recipe, validation: Split) -> list[dict[str, float]]:
+    """Return the validation figures of each head, by both measures."""
+    answers = part(predict_logits(network, recipe.preprocessing, validation.images))
+    agreed = validation.majority != NO_MAJORITY
+    voted = validation.majority[agreed]
+
+    def figures(logits: Tensor) -> dict[str, float]:
+        right = (logits.argmax(1) == validation.labels).float().mean()
+        agrees = (logits[agreed].argmax(1) == voted).float().mean()
+        return {
+            "validation_loss": round(F.cross_entropy(logits, validation.labels).item(), 5),
+            "validation_accuracy": round(right.item(), 5),
+            "validation_votes_loss": round(F.cross_entropy(logits[agreed], voted).item(), 5),
+            "validation_votes_accuracy": round(agrees.item(), 5),
+        }
+
+    return [figures(logits) for logits in answers]

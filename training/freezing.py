@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import timm
 import torch
 from torch import Tensor, nn
 from torchvision import models as torchvision_models
@@ -10,31 +11,62 @@ from fer.artifacts import find_model, load_network
 from fer.errors import FerError, UnknownModel
 from fer.preprocessing import Preprocessing
 from fer.report import Report
+from training.first_weights import FIRST_WEIGHTS, find_first_weights
+from training.heads import last_layer
+from training.recipe import Recipe
 
 
-def initialise(network: nn.Module, architecture: str, init: str) -> str:
-    """Give a fresh network its first weights and return what they truly are.
+def initialise(network: nn.Module, recipe: Recipe) -> str:
+    """Give a fresh network the first weights of its recipe and return what they truly are.
 
     Args:
         network: changed in place.
-        architecture: its name in `fer.networks.NETWORKS`, which torchvision uses too.
-        init: `scratch`; `imagenet` for torchvision's weights, downloaded and checked against
-            their hash; or a model of this project, by name or folder.
+        recipe: its `init` is `scratch`; `imagenet` for torchvision's weights, downloaded and
+            checked against their hash; `timm` for those that timm fetches from the Hub; a name
+            of `training.first_weights`; or a model of this project, by name or folder.
 
     Raises:
         FerError: if the weights cannot be had or do not fit.
     """
+    init, architecture = recipe.init, recipe.network
     if init == "scratch":
         return "scratch"
     if init == "imagenet":
         _copy_all_but_the_head(network, _imagenet_weights(architecture), "ImageNet's weights")
         return "imagenet"
+    if init in FIRST_WEIGHTS or init == "timm":
+        if architecture != "timm":
+            raise FerError(f"init={init} is for networks of timm, not for {architecture!r}.")
+        name = recipe.network_arguments["architecture"]
+        weights = _timm_weights(name) if init == "timm" else find_first_weights(init, name)
+        _copy_all_but_the_head(network, _fit_channels(weights, network), f"The weights {init}")
+        return f"timm's {name}" if init == "timm" else f"{init} ({FIRST_WEIGHTS[init].learnt})"
     folder = find_model(init)
     config, source = load_network(folder)
     if config.network != architecture:
         raise FerError(f"{folder} holds a {config.network}, not a {architecture}.")
     _copy_all_but_the_head(network, source.state_dict(), f"The weights in {folder}")
     return f"{Path(init).name} ({Report.read(folder).metrics['init']})"
+
+
+def _timm_weights(architecture: str) -> dict[str, Tensor]:
+    try:
+        return timm.create_model(architecture, pretrained=True).state_dict()
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise FerError(
+            f"timm's weights of {architecture} cannot be had ({reason}): give init=scratch, one "
+            f"of {', '.join(FIRST_WEIGHTS)}, or a model of this project."
+        ) from error
+
+
+def _fit_channels(weights: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """Sum a first convolution over its colours where the network has one channel, grey."""
+    name, own = next((name, own) for name, own in network.state_dict().items() if own.ndim == 4)
+    first = weights.get(name)
+    if first is not None and own.shape[1] == 1 and first.shape[1] == 3:
+        return weights | {name: first.sum(1, keepdim=True)}
+    return weights
 
 
 def _imagenet_weights(architecture: str) -> dict[str, Tensor]:
@@ -53,7 +85,9 @@ def _imagenet_weights(architecture: str) -> dict[str, Tensor]:
 def _copy_all_but_the_head(network: nn.Module, weights: dict[str, Tensor], what: str) -> None:
     """Copy weights into a network, except those of its last layer, which is another task's."""
     own = network.state_dict()
-    head = {name for name in own if name.startswith(head_name(network) + ".")}
+    # How many batches a norm has seen is bookkeeping that not every source keeps.
+    weights = {name: own[name] for name in own if name.endswith("num_batches_tracked")} | weights
+    head = {name for name in own if name.startswith(last_layer(network) + ".")}
     fitting = {name: value for name, value in weights.items() if name not in head}
     if mismatched := sorted(
         name
@@ -64,22 +98,26 @@ def _copy_all_but_the_head(network: nn.Module, weights: dict[str, Tensor], what:
     network.load_state_dict(own | fitting)
 
 
-def head_name(network: nn.Module) -> str:
-    """Return the qualified name of the last linear layer, which maps features to emotions."""
-    return [name for name, layer in network.named_modules() if isinstance(layer, nn.Linear)][-1]
-
-
 @torch.no_grad()
 def layers_in_forward_order(network: nn.Module, preprocessing: Preprocessing) -> list[nn.Module]:
-    """Return a network's leaf modules in the order in which a face passes through them."""
+    """Return a network's layers in the order in which a face passes through them.
+
+    A layer is a module without parts, or one with weights of its own (timm's norms hold their
+    activation); a module that only passes its input on is none.
+    """
     order: list[nn.Module] = []
 
     def note(module: nn.Module, inputs: object, output: object) -> None:
         if module not in order:
             order.append(module)
 
-    leaves = [module for module in network.modules() if not list(module.children())]
-    hooks = [leaf.register_forward_hook(note) for leaf in leaves]
+    layers = [
+        module
+        for module in network.modules()
+        if not isinstance(module, nn.Identity)
+        and (not list(module.children()) or list(module.parameters(recurse=False)))
+    ]
+    hooks = [layer.register_forward_hook(note) for layer in layers]
     training = network.training
     size = preprocessing.size
     network.eval()(torch.zeros(1, preprocessing.channels, size, size))
@@ -94,7 +132,7 @@ def freeze(network: nn.Module, preprocessing: Preprocessing, unfreeze_last: int)
 
     Args:
         network: on the CPU; changed in place.
-        unfreeze_last: how many leaf modules learn, counted from the last in forward order. 0
+        unfreeze_last: how many layers learn, counted from the last in forward order. 0
             leaves the head alone to learn, -1 everything.
 
     Returns:
@@ -104,7 +142,7 @@ def freeze(network: nn.Module, preprocessing: Preprocessing, unfreeze_last: int)
     if unfreeze_last == -1:
         return []
     layers = layers_in_forward_order(network, preprocessing)
-    head = network.get_submodule(head_name(network))
+    head = network.get_submodule(last_layer(network))
     learning = {head, *layers[max(len(layers) - unfreeze_last, 0) :]}
     frozen = [layer for layer in layers if layer not in learning]
     for layer in frozen:

@@ -21,9 +21,10 @@ from tqdm import tqdm
 from fer.dataset import OFFICIAL_CLASSES
 from fer.emotions import EMOTIONS
 from fer.errors import UnreadableImage
+from fer.ferplus import ANSWERS
 from fer.images import EXTENSIONS, read_image
 from fer.preprocessing import FACE_SIZE
-from training.data import FERPLUS, OFFICIAL_COUNTS, SPLITS, BadData, load_split
+from training.data import OFFICIAL_COUNTS, SPLITS, BadData, load_split
 
 USAGE = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
 FOLDERS = {"train": ("train", "training"), "validation": ("validation", "val", "publictest")} | {
@@ -123,17 +124,17 @@ def _from_csv(path: Path) -> dict[str, pd.DataFrame]:
 def _votes(path: Path, count: int) -> np.ndarray:
     """Read FER+'s `fer2013new.csv`, whose rows stand in the order of `fer2013.csv`."""
     if not path.is_file():
-        return np.zeros((count, len(FERPLUS)), np.int8)
+        return np.zeros((count, len(ANSWERS)), np.int8)
     table = pd.read_csv(path)
     if len(table) != count:
         raise BadData(f"{path} has {len(table)} rows, fer2013.csv has {count}.")
-    return table.iloc[:, -len(FERPLUS) :].to_numpy(np.int8)
+    return table.iloc[:, -len(ANSWERS) :].to_numpy(np.int8)
 
 
 def _from_folders(source: Path) -> dict[str, pd.DataFrame]:
     found = {path.name.lower(): path for path in source.iterdir() if path.is_dir()}
     tables = {}
-    no_votes = np.zeros(len(FERPLUS), np.int8)
+    no_votes = np.zeros(len(ANSWERS), np.int8)
     for name, aliases in FOLDERS.items():
         folder = next((found[alias] for alias in aliases if alias in found), None)
         if folder is None:

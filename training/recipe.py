@@ -15,6 +15,7 @@ from fer.errors import FerError
 from fer.preprocessing import Preprocessing
 from training.augment import Augmentation
 from training.balance import Balance
+from training.heads import Head, Measure
 
 
 class BadRecipe(FerError):
@@ -32,7 +33,8 @@ class Recipe:
     network_arguments: dict[str, Any] = field(default_factory=dict)
     """Arguments of that network."""
     init: str = "scratch"
-    """First weights: `scratch`, `imagenet`, or a model of this project by name or folder."""
+    """First weights: `scratch`; `imagenet`, torchvision's; `timm`, from the Hub; a name in
+    `training.first_weights`; or a model of this project by name or folder."""
     unfreeze_last: int = -1
     """How many layers learn, from the last: 0 is the head alone, -1 everything."""
     preprocessing: Preprocessing = Preprocessing()
@@ -41,12 +43,19 @@ class Recipe:
     """How training images are varied."""
     votes_weight: float = 0.0
     """Target: 0 is FER-2013's label, 1 the FER+ votes as a distribution, between is a mix."""
+    choose_by: Measure = "label"
+    """By which measure the epoch, the temperature, the views and an ensemble's members are chosen,
+    on validation: FER-2013's label, or the majority of the FER+ votes."""
+    label_head: float = 0.0
+    """Weight of the loss of a second head, which learns FER-2013's label while the first learns
+    what `votes_weight` says; 0 is no second head. Such a run leaves two models on one backbone,
+    `NAME` and `NAME-label`, each chosen by the measure that it learns."""
     teachers: list[str] = field(default_factory=list)
     """Models, by name or folder, whose mean answer becomes part of the target (distillation)."""
     teachers_weight: float = 0.7
     """Share of the target that is the teachers' answer, if there are any."""
     label_smoothing: float = 0.1
-    """Share of the target spread evenly over the classes."""
+    """Share of the target spread evenly over the classes; of two heads, of the label's alone."""
     balance: Balance = "none"
     """What is done about unbalanced classes, see `training.balance`."""
     epochs: int = 100
@@ -71,6 +80,16 @@ class Recipe:
     """Whether to run the network through `torch.compile`; small networks do not gain on a CPU."""
     seed: int = 0
     """Decides initial weights, order, augmentation and dropout."""
+
+    @property
+    def heads(self) -> list[Head]:
+        """What the network learns: one thing, or with `label_head` two."""
+        if not self.label_head:
+            return [Head(self.choose_by, self.votes_weight, self.label_smoothing)]
+        return [
+            Head(self.choose_by, self.votes_weight, label_smoothing=0.0),
+            Head("label", 0.0, self.label_smoothing, self.label_head, "-label"),
+        ]
 
     def to_toml(self) -> str:
         """Return the resolved recipe as TOML: every field, defaults included."""
@@ -99,6 +118,7 @@ RANGES = {
     "augmentation.erase_area": (0.02, 1),
     "augmentation.mixup": (0, MANY),
     "votes_weight": (0, 1),
+    "label_head": (0, MANY),
     "teachers_weight": (0, 1),
     "label_smoothing": (0, 1),
     "epochs": (0, MANY),

@@ -1,9 +1,13 @@
-"""Convolutions of small maps as matrix products, which CPUs train faster.
+"""Convolutions as CPUs train them faster: small maps as matrix products, depthwise in float32.
 
 The deep stages of a network fed with faces of 48 or 64 pixels see maps of 2 x 2 to 4 x 4. There
 oneDNN's convolutions spend most of their time around the arithmetic, above all in the gradient of
 the weights. The same sums as one matrix product (im2col, Chellapilla et al. 2006) take less:
 `python -m bench.small_maps` measures it.
+
+A depthwise convolution is little arithmetic on much memory, and oneDNN's gradients for it take
+twice as long in bfloat16 as in float32. Where a network trains in bfloat16, its depthwise layers
+alone keep to float32.
 """
 
 from typing import cast
@@ -27,6 +31,26 @@ def use_matrix_products(network: nn.Module) -> None:
     for module in network.modules():
         if type(module) is nn.Conv2d and _is_plain(module):
             module.__class__ = _Conv2d
+
+
+def keep_depthwise_in_float32(network: nn.Module) -> None:
+    """Let a network's depthwise convolutions compute in float32 where autocast would not.
+
+    Changes the network in place; its weights and their names stay as they were.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and 1 < module.groups == module.in_channels:
+            kind = type(module)
+            module.__class__ = type(f"{kind.__name__}InFloat32", (_InFloat32, kind), {})
+
+
+class _InFloat32:
+    """A layer that steps out of autocast."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Map float `[N, C, H, W]` as the layer itself does, in float32."""
+        with torch.autocast(maps.device.type, enabled=False):
+            return super().forward(maps.float())  # type: ignore[misc]
 
 
 def _is_plain(module: nn.Conv2d) -> bool:
