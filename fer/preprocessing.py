@@ -62,18 +62,22 @@ class Preprocessing:
     """Subtracted from pixels scaled to 0..1."""
     std: float = 1.0
     """Divides what is left."""
+    mirrored: bool = False
+    """Whether the mirror image is asked too, and both answers are averaged."""
     framing: Framing = Framing()
 
     def tensor(self, faces: Tensor) -> Tensor:
         """Turn face images into the network's input.
 
         Args:
-            faces: uint8 `[N, 1, 48, 48]`, or float of that shape in 0..1 (augmented images).
+            faces: uint8 `[N, 1, H, H]`, or float of that shape in 0..1 (augmented images).
 
         Returns:
             float32 `[N, channels, size, size]` on the same device.
         """
         if faces.dtype == torch.uint8:
+            if faces.shape[-1] < self.size:
+                faces = enlarge(faces, self.size)
             faces = faces.float() / 255
         if self.size != faces.shape[-1]:
             faces = F.interpolate(
@@ -83,19 +87,34 @@ class Preprocessing:
         return faces.expand(-1, self.channels, -1, -1)
 
 
-def crop_faces(image: Image.Image, squares: Sequence[Box]) -> Tensor:
-    """Cut faces out of a photo, grey and at FER-2013's size.
+def enlarge(faces: Tensor, size: int) -> Tensor:
+    """Enlarge uint8 faces `[N, 1, H, H]` to `[N, 1, size, size]`, in whole steps of grey.
+
+    The one way by which a small face grows, be it an image of FER-2013 or cut from a photo.
+    """
+    larger = F.interpolate(faces.float(), size=(size, size), mode="bilinear", antialias=True)
+    return larger.round().to(torch.uint8)
+
+
+def crop_faces(image: Image.Image, squares: Sequence[Box], size: int = FACE_SIZE) -> Tensor:
+    """Cut faces out of a photo, grey and as large as a network wants them.
+
+    A face that has fewer pixels than that is cut at its own size, then enlarged.
 
     Args:
         image: the upright photo, mode RGB or L.
         squares: what to cut, in its pixels and inside it, from `Framing.square`.
+        size: side of the crops in pixels.
 
     Returns:
-        uint8 `[len(squares), 1, 48, 48]`.
+        uint8 `[len(squares), 1, size, size]`.
     """
-    crops = np.empty((len(squares), 1, FACE_SIZE, FACE_SIZE), dtype=np.uint8)
+    crops = torch.empty(len(squares), 1, size, size, dtype=torch.uint8)
     for crop, square in zip(crops, squares, strict=True):
+        own = max(round(square.height), 1)
+        side = size if size == FACE_SIZE else min(size, own)
         # Pillow samples inside fractional corners exactly, and antialiases.
-        face = image.resize((FACE_SIZE, FACE_SIZE), Image.Resampling.BILINEAR, box=square)
-        crop[0] = np.asarray(face.convert("L"))
-    return torch.from_numpy(crops)
+        face = image.resize((side, side), Image.Resampling.BILINEAR, box=square).convert("L")
+        pixels = torch.from_numpy(np.asarray(face).copy())[None, None]
+        crop[:] = pixels[0] if side == size else enlarge(pixels, size)[0]
+    return crops

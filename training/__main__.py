@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -23,7 +23,13 @@ from fer.artifacts import load_network
 from fer.config import ENSEMBLE
 from fer.errors import FerError
 from fer.report import Report
-from training.artifact import check_target, find_artifact, finished_artifacts, write_artifact
+from training.artifact import (
+    check_target,
+    find_artifact,
+    finished_artifacts,
+    measure_again,
+    write_artifact,
+)
 from training.data import SPLITS, load_split
 from training.engine import fit
 from training.ensemble import assemble
@@ -72,12 +78,16 @@ def train_(
     fabric.launch()
     try:
         if recipe.network == ENSEMBLE:
-            result = assemble(recipe, validation, out, fabric.device)
+            fits = [assemble(recipe, validation, out, fabric.device)]
         else:
-            result = fit(recipe, train, validation, checkpoint, fabric=fabric, resume=resume)
-        if fabric.is_global_zero:
-            metrics = write_artifact(out, recipe, result, train, validation, test, fabric.device)
-            print(f"{out}: {_summary(metrics['splits'])}")
+            fits = fit(recipe, train, validation, checkpoint, fabric=fabric, resume=resume)
+        for head, result in zip(recipe.heads, fits, strict=True):
+            if fabric.is_global_zero:
+                folder = out.with_name(out.name + head.suffix)
+                metrics = write_artifact(
+                    folder, recipe, result, train, validation, test, fabric.device
+                )
+                print(f"{folder}: {_summary(metrics['splits'])}")
     except KeyboardInterrupt as interrupt:
         raise FerError(
             f"Interrupted: the epochs done are in {checkpoint}, and --resume goes on from there."
@@ -108,14 +118,22 @@ def zoo_(
 def evaluate_(
     model: Annotated[str, typer.Argument(help="In models/ or runs/, a folder or a Hub id.")],
     data: Data,
+    write: Annotated[
+        bool, typer.Option("--write", help="Replace the figures and the card in its folder.")
+    ] = False,
 ) -> None:
-    """Measure a model's weights again and print what comes out."""
+    """Measure a model's weights again, as it answers now, and print what comes out."""
     folder = find_artifact(model)
-    config, network = load_network(folder)
-    network.to("cuda" if torch.cuda.is_available() else "cpu")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     train, validation, test = (load_split(data, name) for name in SPLITS)
-    result = evaluate(network, config.preprocessing, train, validation, test)
-    print(f"{folder}: {_summary(result.splits)}")
+    if write:
+        measured = measure_again(folder, train, validation, test, device)["splits"]
+    else:
+        config, network = load_network(folder)
+        measured = evaluate(
+            network.to(device), config.preprocessing, train, validation, test, as_configured=config
+        ).splits
+    print(f"{folder}: {_summary(measured)}")
 
 
 @app.command("prepare")
@@ -217,16 +235,20 @@ def publish_(
         print(*addresses, sep="\n")
 
 
-def _summary(splits: dict) -> str:
+def _summary(splits: dict[str, Any]) -> str:
+    """Say what was measured on each split, by both measures."""
     lines = []
     for name, split in splits.items():
-        plain = split["plain"]
-        low, high = plain["accuracy_interval_95"]
-        lines.append(
-            f"{name} accuracy {plain['accuracy']:.4f} ({low:.4f} to {high:.4f}), "
-            f"flip {split['flip']['accuracy']:.4f}, ten-crop {split['ten_crop']['accuracy']:.4f}, "
-            f"macro F1 {plain['macro_f1']:.4f}"
-        )
+        for of, figures in (("label", split), ("votes", split.get("votes"))):
+            if figures is None:
+                continue
+            low, high = figures["plain"]["accuracy_interval_95"]
+            views = {view: f"{figures[view]['accuracy']:.4f}" for view in ("flip", "ten_crop")}
+            lines.append(
+                f"{name}, by the {of}: accuracy {figures['plain']['accuracy']:.4f} "
+                f"({low:.4f} to {high:.4f}), flip {views['flip']}, ten-crop {views['ten_crop']}, "
+                f"macro F1 {figures['plain']['macro_f1']:.4f}"
+            )
     return "; ".join(lines)
 
 

@@ -29,9 +29,10 @@ from fer.artifacts import (
 from fer.config import ENSEMBLE, ModelConfig
 from fer.errors import FerError
 from fer.preprocessing import Preprocessing
+from fer.report import Report
 from training.data import Split
 from training.engine import Fit
-from training.evaluate import evaluate
+from training.evaluate import Evaluation, evaluate
 from training.recipe import Recipe
 
 HISTORY = ("epoch", "train_loss", "validation_accuracy")
@@ -47,7 +48,7 @@ def write_artifact(
     test: Split,
     device: torch.device | str = "cpu",
 ) -> dict[str, Any]:
-    """Write a model's folder and return its metrics.
+    """Write the folder of one head's model and return its metrics.
 
     The weights are written first, in fp16, and read back: what is measured is what ships.
     The folder takes the place of an older one only when it is whole.
@@ -72,15 +73,14 @@ def write_artifact(
     _, network = load_network(partial)
     network.to(device)
 
-    evaluation = evaluate(network, recipe.preprocessing, train, validation, test)
-    config = dataclasses.replace(config, temperature=evaluation.temperature)
-    (partial / "config.json").write_text(config.to_json())
-    evaluation.predictions.to_parquet(partial / "predictions.parquet", index=False)
+    evaluation = evaluate(
+        network, recipe.preprocessing, train, validation, test, by=fit.chosen["measure"]
+    )
     history = pd.DataFrame(fit.history, columns=None if fit.history else HISTORY)
     history.to_csv(partial / "history.csv", index=False)
     (partial / "recipe.toml").write_text(recipe.to_toml())
-    metrics = {
-        "model": recipe.name,
+    metrics: dict[str, Any] = {
+        "model": fit.name,
         "network": recipe.network,
         "init": fit.init,
         "parameters": sum(p.numel() for p in network.parameters()),
@@ -98,17 +98,50 @@ def write_artifact(
             "torch": torch.__version__,
             "python": platform.python_version(),
         }
-    metrics["splits"] = evaluation.splits
-    (partial / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    _write_measured(partial, config, metrics, evaluation)
+    replace_folder(partial, folder)
+    return metrics
+
+
+def measure_again(
+    folder: Path, train: Split, validation: Split, test: Split, device: torch.device | str = "cpu"
+) -> dict[str, Any]:
+    """Measure a model as it answers now and replace its figures; return its metrics.
+
+    Its weights, its views and its temperature stay. For folders that an older version wrote.
+    """
+    config, network = load_network(folder)
+    metrics = Report.read(folder).metrics
+    evaluation = evaluate(
+        network.to(device), config.preprocessing, train, validation, test, as_configured=config
+    )
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(folder, partial)
+    _write_measured(partial, config, metrics, evaluation)
+    replace_folder(partial, folder)
+    return metrics
+
+
+def _write_measured(
+    folder: Path, config: ModelConfig, metrics: dict[str, Any], evaluation: Evaluation
+) -> None:
+    """Write what was measured of a model and follows from it; adds the figures to `metrics`."""
+    preprocessing = dataclasses.replace(config.preprocessing, mirrored=evaluation.mirrored)
+    config = dataclasses.replace(
+        config, preprocessing=preprocessing, temperature=evaluation.temperature
+    )
+    (folder / "config.json").write_text(config.to_json())
+    evaluation.predictions.to_parquet(folder / "predictions.parquet", index=False)
+    metrics |= {"views": evaluation.views, "splits": evaluation.splits}
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
     try:
         from training.card import write_card
     except ModuleNotFoundError as missing:
         # On a bare training machine; `python -m training card` writes it elsewhere.
         print(f"No model card: {missing.name} is not installed here.", file=sys.stderr)
     else:
-        write_card(partial)
-    replace_folder(partial, folder)
-    return metrics
+        write_card(folder)
 
 
 def count_multiply_adds(network: nn.Module, preprocessing: Preprocessing) -> int:

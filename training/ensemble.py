@@ -11,6 +11,7 @@ import torch
 
 from fer.artifacts import find_member, load_network
 from fer.ensemble import Ensemble
+from fer.ferplus import NO_MAJORITY
 from training.data import Split
 from training.engine import Fit
 from training.evaluate import predict_logits
@@ -20,7 +21,7 @@ from training.recipe import BadRecipe, Recipe
 def assemble(
     recipe: Recipe, validation: Split, folder: Path, device: torch.device | str = "cpu"
 ) -> Fit:
-    """Try every set of the recipe's candidates; take the one with the best validation accuracy.
+    """Try every set of the recipe's candidates; take the one that validates best.
 
     Of equally good sets it is the one with fewer members.
 
@@ -28,6 +29,8 @@ def assemble(
         recipe: its `network_arguments.members` are the candidates.
         folder: where the ensemble will be: its members may lie beside it.
         device: where the candidates answer.
+
+    What is best is decided by the recipe's `choose_by`.
 
     Raises:
         BadRecipe: if there are no candidates.
@@ -47,20 +50,26 @@ def assemble(
             network.to(device), config.preprocessing, validation.images.to(device)
         )
         answers[name] = (logits / config.temperature).softmax(1).cpu()
+    truth = validation.labels if recipe.choose_by == "label" else validation.majority
     tried = {
-        names: _accuracy([answers[name] for name in names], validation.labels.cpu())
+        names: _accuracy([answers[name] for name in names], truth.cpu())
         for size in range(1, len(loaded) + 1)
         for names in itertools.combinations(loaded, size)
     }
     for names, accuracy in sorted(tried.items(), key=lambda item: item[1]):
-        print(f"validation accuracy {accuracy:.4f}: {', '.join(names)}", file=sys.stderr)
+        print(
+            f"validation, by the {recipe.choose_by}: {accuracy:.4f} {', '.join(names)}",
+            file=sys.stderr,
+        )
     best = max(tried, key=lambda names: tried[names])
     return Fit(
+        name=recipe.name,
         network=Ensemble([loaded[name] for name in best]).eval(),
         network_arguments={"members": list(best)},
         history=[],
         chosen={
-            "by": "validation accuracy of every set of the candidates",
+            "measure": recipe.choose_by,
+            "by": f"validation accuracy, by the {recipe.choose_by}, of every set of the candidates",
             "tried": {", ".join(names): accuracy for names, accuracy in tried.items()},
         },
         init="its members",
@@ -68,5 +77,6 @@ def assemble(
     )
 
 
-def _accuracy(answers: list[torch.Tensor], labels: torch.Tensor) -> float:
-    return (torch.stack(answers).mean(0).argmax(1) == labels).float().mean().item()
+def _accuracy(answers: list[torch.Tensor], truth: torch.Tensor) -> float:
+    known = truth != NO_MAJORITY
+    return (torch.stack(answers).mean(0).argmax(1) == truth)[known].float().mean().item()

@@ -1,5 +1,6 @@
 """Measure a model on validation and test: every figure of `metrics.json`, with its counts."""
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +20,18 @@ from torchmetrics.functional.classification import (
 )
 from tqdm import tqdm
 
+from fer.config import ModelConfig
 from fer.emotions import EMOTIONS
+from fer.ferplus import NO_MAJORITY, is_contempt
 from fer.networks import ask
 from fer.preprocessing import Preprocessing
 from fer.report import accuracy_interval
-from training.data import Split
+from training.data import BadData, Split
+from training.heads import Measure
 
 CALIBRATION_BINS = 15
+OWN_VIEWS = {False: "plain", True: "flip"}
+"""What the way in which a model answers is called, by whether it asks the mirror image too."""
 TEN_CROP = 44
 """Side in pixels of the crops of ten-crop averaging; each is scaled back to the full image."""
 
@@ -143,49 +149,109 @@ def measure(logits: Tensor, labels: Tensor, temperature: float) -> dict[str, Any
 class Evaluation:
     """Everything measured of a model."""
 
+    mirrored: bool
+    """Whether its answer is the mean of those to an image and to its mirror."""
     temperature: float
     splits: dict[str, Any]
     """What `metrics.json` holds under `splits`."""
     predictions: pd.DataFrame
-    """One line a test image: `row`, `label`, `p_angry` … `p_neutral`, after temperature."""
+    """One line a test image: `row`, `label`, `ferplus_votes`, `p_angry` … `p_neutral`, as the
+    model answers: after temperature, mirrored or not."""
+
+    @property
+    def views(self) -> str:
+        """The name of the model's own way of answering among those measured."""
+        return OWN_VIEWS[self.mirrored]
 
 
 def evaluate(
-    network: nn.Module, preprocessing: Preprocessing, train: Split, validation: Split, test: Split
+    network: nn.Module,
+    preprocessing: Preprocessing,
+    train: Split,
+    validation: Split,
+    test: Split,
+    *,
+    by: Measure = "label",
+    as_configured: ModelConfig | None = None,
 ) -> Evaluation:
-    """Measure a network; the temperature is fitted on validation alone.
+    """Measure a network by FER-2013's label and by the majority of the FER+ votes.
 
     Args:
         train: its pixels tell which test images stand in train too.
+        by: the measure for which the views and the temperature are chosen, on validation alone.
+        as_configured: the model's config, to measure it with the views and the temperature that
+            it has instead of choosing them.
     """
+    preprocessing = dataclasses.replace(preprocessing, mirrored=False)
     named = {"validation": validation, "test": test}
     answers = {
         name: answer_views(network, preprocessing, split.images, f"measuring on {name}")
         for name, split in named.items()
     }
-    temperature = fit_temperature(answers["validation"]["plain"], validation.labels)
+    truth = validation.labels if by == "label" else validation.majority
+    known = truth != NO_MAJORITY
+    if not known.any():
+        raise BadData("No validation image has a majority of FER+ votes to choose by.")
+
+    def correct(view: str) -> int:
+        return int((answers["validation"][view].argmax(1) == truth)[known].sum())
+
+    if as_configured is not None:
+        mirrored, temperature = as_configured.preprocessing.mirrored, as_configured.temperature
+    else:
+        mirrored = correct("flip") > correct("plain")
+        own_answers = answers["validation"][OWN_VIEWS[mirrored]]
+        temperature = fit_temperature(own_answers[known], truth[known])
+    own = OWN_VIEWS[mirrored]
     in_train = {_digest(image) for image in train.images}
-    splits = {}
+    splits: dict[str, Any] = {}
     for name, split in named.items():
-        plain = answers[name]["plain"].argmax(1)
         unseen = torch.tensor([_digest(image) not in in_train for image in split.images])
-        right = plain == split.labels
-        # A majority needs votes, and one emotion with more of them than any other.
-        top = split.votes.topk(2).values
-        has_majority = top[:, 0] > top[:, 1]
-        agrees = (plain == split.votes.argmax(1))[has_majority]
-        measured = {
-            view: measure(logits, split.labels, temperature)
-            for view, logits in answers[name].items()
-        }
-        shares = {"not_in_train": _share(right[unseen]), "ferplus_majority": _share(agrees)}
-        splits[name] = measured | shares
-    probabilities = (answers["test"]["plain"] / temperature).softmax(1)
+        splits[name] = _by_label(answers[name], split, temperature, unseen, own)
+        if (split.majority != NO_MAJORITY).any():
+            splits[name]["votes"] = _by_votes(answers[name], split, temperature, unseen, own)
+    probabilities = (answers["test"][own] / temperature).softmax(1)
     columns = {f"p_{emotion}": probabilities[:, i].numpy() for i, emotion in enumerate(EMOTIONS)}
     predictions = pd.DataFrame(
-        {"row": test.rows.numpy().astype(np.int32), "label": test.labels.numpy(), **columns}
+        {
+            "row": test.rows.numpy().astype(np.int32),
+            "label": test.labels.numpy(),
+            "ferplus_votes": list(test.votes.numpy()),
+            **columns,
+        }
     )
-    return Evaluation(temperature, splits, predictions)
+    return Evaluation(mirrored, temperature, splits, predictions)
+
+
+def _by_label(
+    answers: dict[str, Tensor], split: Split, temperature: float, unseen: Tensor, own: str
+) -> dict[str, Any]:
+    """Measure every view by FER-2013's label."""
+    measured = {view: measure(x, split.labels, temperature) for view, x in answers.items()}
+    right = answers[own].argmax(1) == split.labels
+    return measured | {"not_in_train": _share(right[unseen])}
+
+
+def _by_votes(
+    answers: dict[str, Tensor], split: Split, temperature: float, unseen: Tensor, own: str
+) -> dict[str, Any]:
+    """Measure every view by the majority of the votes, on the images that have one."""
+    known = split.majority != NO_MAJORITY
+    truth = split.majority[known]
+    distribution = split.targets(votes_weight=1)[known]
+    measured: dict[str, Any] = {}
+    for view, logits in answers.items():
+        measured[view] = measure(logits[known], truth, temperature)
+        # What the annotators' own disagreement leaves of it is the mean entropy of their votes.
+        measured[view]["cross_entropy"] = F.cross_entropy(
+            logits[known] / temperature, distribution
+        ).item()
+    right = answers[own][known].argmax(1) == truth
+    contempt = torch.zeros(int(is_contempt(split.votes.numpy()).sum()), dtype=torch.bool)
+    return measured | {
+        "not_in_train": _share(right[unseen[known]]),
+        "eight_classes": _share(torch.cat([right, contempt])),
+    }
 
 
 def _digest(image: Tensor) -> bytes:

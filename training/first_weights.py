@@ -133,4 +133,4 @@ FIRST_WEIGHTS = {
         2, "9656183e", "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
     ),
 }
-"""What a recipe's `init` can name, beside `scratch`, `imagenet`, `timm` and this project's models."""
+"""What `init` can name beside `scratch`, `imagenet`, `timm` and models of this project."""

@@ -5,7 +5,7 @@ layer. The backbone that they share leaves two models of the usual shape, one fo
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -47,8 +47,8 @@ def widen(network: nn.Module, heads: int) -> None:
     """Give a network of one head, in place, as many as that, all with fresh weights."""
     if heads > 1:
         name = last_layer(network)
-        features = network.get_submodule(name).in_features
-        network.set_submodule(name, nn.Linear(features, heads * OUTPUTS))
+        one = cast(nn.Linear, network.get_submodule(name))
+        network.set_submodule(name, nn.Linear(one.in_features, heads * OUTPUTS))
 
 
 def narrow(weights: dict[str, Tensor], network: nn.Module, head: int) -> None:
