@@ -26,8 +26,8 @@ from facenet_pytorch import MTCNN
 from PIL import Image
 
 from bench.machine import conditions, resident
-from fer.boxes import Box
-from fer.preprocessing import crop_faces
+from fer.faces.boxes import Box
+from fer.faces.preprocessing import crop_faces
 from fer.recognizer import Recognizer
 from fer.scoring.folder import Entry, list_folder
 from fer.scoring.local import classify, score_entries

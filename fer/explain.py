@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fer.ensemble import Ensemble
+from fer.faces.preprocessing import FACE_SIZE
 from fer.networks import EXPLAINED_LAYERS
-from fer.preprocessing import FACE_SIZE
 from fer.recognizer import Recognizer
 
 
@@ -23,7 +23,7 @@ def look(recognizer: Recognizer, faces: Tensor, emotions: Tensor) -> Tensor:
 
     Args:
         recognizer: the model to explain; of an ensemble it is the mean of its members.
-        faces: uint8 `[N, 1, 48, 48]`, as `fer.preprocessing.crop_faces` makes them.
+        faces: uint8 `[N, 1, 48, 48]`, as `fer.faces.preprocessing.crop_faces` makes them.
         emotions: int64 `[N]`: the number of the emotion to explain for each face.
 
     Returns:

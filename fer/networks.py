@@ -10,7 +10,7 @@ from torchvision.ops import SqueezeExcitation
 
 from fer.emotions import EMOTIONS
 from fer.errors import UnknownModel
-from fer.preprocessing import FACE_SIZE, Preprocessing
+from fer.faces.preprocessing import FACE_SIZE, Preprocessing
 
 
 class StudyCNN(nn.Module):

@@ -15,13 +15,13 @@ from PIL import Image
 from torch import Tensor, nn
 
 from fer.artifacts import DEFAULT_MODEL, find_model, load_network
-from fer.boxes import Box
 from fer.config import ModelConfig
-from fer.detection import Detection, Detector
 from fer.emotions import EMOTIONS
-from fer.images import Photo, Source, read_photo
+from fer.faces.boxes import Box
+from fer.faces.detection import Detection, Detector
+from fer.faces.images import Photo, Source, read_photo
+from fer.faces.preprocessing import crop_faces
 from fer.networks import ask
-from fer.preprocessing import crop_faces
 
 # A picture in which no face is found but that may itself be cut around one, as the images
 # of FER-2013 are: this small, and nearly square.
@@ -127,7 +127,7 @@ class Recognizer:
             face is found is scored whole, as the one face it may be a crop of.
 
         Raises:
-            UnreadableImage: if a photo cannot be read; `fer.images.read_image` reads them
+            UnreadableImage: if a photo cannot be read; `fer.faces.images.read_image` reads them
                 one by one, for who wants to go on with the rest.
         """
         read = [self.read(photo) for photo in photos]

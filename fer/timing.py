@@ -7,7 +7,7 @@ from time import perf_counter
 import torch
 
 from fer.artifacts import load_network
-from fer.preprocessing import FACE_SIZE
+from fer.faces.preprocessing import FACE_SIZE
 
 WARM_UP = 3
 RUNS = 20

@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from fer.errors import FerError
-from fer.images import EXTENSIONS
+from fer.faces.images import EXTENSIONS
 from fer.scoring.archive import unzip
 from fer.scoring.batch import MEGABYTE, ON_DISK, SENT, Batch, uploaded
 from fer.scoring.jobs import Job, Jobs

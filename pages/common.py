@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from fer.artifacts import find_model, list_models, local_folder
-from fer.detection import Detector
 from fer.emotions import COLOURS
 from fer.errors import FerError
+from fer.faces.detection import Detector
 from fer.recognizer import Recognizer
 from fer.report import Report
 

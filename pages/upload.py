@@ -14,10 +14,10 @@ from fer.drawing import annotate, tint
 from fer.emotions import EMOTIONS
 from fer.errors import FerError, UnreadableImage
 from fer.explain import look
+from fer.faces.images import EXTENSIONS, Photo
+from fer.faces.preprocessing import crop_faces
 from fer.figures import probability_bars
-from fer.images import EXTENSIONS, Photo
 from fer.memory import give_back
-from fer.preprocessing import crop_faces
 from fer.recognizer import Face
 from fer.scoring.csv_output import HEADER, csv_lines
 from fer.scoring.rows import error_row, photo_rows, to_frame

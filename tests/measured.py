@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from fer.errors import FerError
-from fer.images import read_image
+from fer.faces.images import read_image
 from fer.recognizer import Recognizer
 from fer.scoring.archive import unzip
 from fer.scoring.batch import Batch, uploaded

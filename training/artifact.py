@@ -28,7 +28,7 @@ from fer.artifacts import (
 )
 from fer.config import ENSEMBLE, ModelConfig
 from fer.errors import FerError
-from fer.preprocessing import Preprocessing
+from fer.faces.preprocessing import Preprocessing
 from training.data import Split
 from training.engine import Fit
 from training.evaluate import evaluate

@@ -20,8 +20,8 @@ from torchmetrics.functional.classification import (
 from tqdm import tqdm
 
 from fer.emotions import EMOTIONS
+from fer.faces.preprocessing import Preprocessing
 from fer.networks import ask
-from fer.preprocessing import Preprocessing
 from fer.report import accuracy_interval
 from training.data import Split
 

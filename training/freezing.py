@@ -8,7 +8,7 @@ from torchvision import models as torchvision_models
 
 from fer.artifacts import find_model, load_network
 from fer.errors import FerError, UnknownModel
-from fer.preprocessing import Preprocessing
+from fer.faces.preprocessing import Preprocessing
 from fer.report import Report
 
 

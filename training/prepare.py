@@ -21,8 +21,8 @@ from tqdm import tqdm
 from fer.dataset import OFFICIAL_CLASSES
 from fer.emotions import EMOTIONS
 from fer.errors import UnreadableImage
-from fer.images import EXTENSIONS, read_image
-from fer.preprocessing import FACE_SIZE
+from fer.faces.images import EXTENSIONS, read_image
+from fer.faces.preprocessing import FACE_SIZE
 from training.data import FERPLUS, OFFICIAL_COUNTS, SPLITS, BadData, load_split
 
 USAGE = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}

@@ -18,10 +18,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fer.boxes import Box
 from fer.emotions import EMOTIONS
 from fer.errors import NothingToScore, TooMuch, UnreadableImage
-from fer.images import EXTENSIONS, read_image
+from fer.faces.boxes import Box
+from fer.faces.images import EXTENSIONS, read_image
 from fer.memory import give_back
 from fer.recognizer import Recognizer
 from fer.scoring.batch import Batch

@@ -14,8 +14,8 @@ from fer.artifacts import (
 )
 from fer.config import ModelConfig
 from fer.errors import FerError, UnknownModel
+from fer.faces.preprocessing import Framing, Preprocessing
 from fer.networks import build_network
-from fer.preprocessing import Framing, Preprocessing
 
 
 @pytest.fixture

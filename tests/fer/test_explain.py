@@ -6,8 +6,8 @@ import torch
 from bench.explanations import cost_of_covering, random_heat
 from fer.emotions import EMOTIONS
 from fer.explain import look
+from fer.faces.preprocessing import crop_faces
 from fer.networks import EXPLAINED_LAYERS, NETWORKS, build_network
-from fer.preprocessing import crop_faces
 from training.data import load_split
 
 

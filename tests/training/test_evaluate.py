@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from fer.faces.preprocessing import Preprocessing
 from fer.networks import build_network
-from fer.preprocessing import Preprocessing
 from training.data import Split
 from training.evaluate import answer_views, evaluate, fit_temperature, measure, predict_logits
 

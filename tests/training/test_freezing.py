@@ -5,8 +5,8 @@ from torch import nn
 from fer.artifacts import save_weights
 from fer.config import ModelConfig
 from fer.errors import FerError, UnknownModel
+from fer.faces.preprocessing import Preprocessing
 from fer.networks import build_network
-from fer.preprocessing import Preprocessing
 from training.freezing import freeze, head_name, initialise, layers_in_forward_order
 
 COLOUR = Preprocessing(size=64, channels=3)

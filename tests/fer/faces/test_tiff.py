@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from fer.errors import UnreadableImage
-from fer.images import MAX_TIFF_VALUES, read_image
-from fer.tiff import most_values
+from fer.faces.images import MAX_TIFF_VALUES, read_image
+from fer.faces.tiff import most_values
 from tests.corpus import tiff, whole
 
 PIXELS = b"\x80" * 4096

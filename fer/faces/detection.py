@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from fer.boxes import Box
-from fer.cascade import Cascade
+from fer.faces.boxes import Box
+from fer.faces.mtcnn import Cascade
 
 
 class Detection(NamedTuple):

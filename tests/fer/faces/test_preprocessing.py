@@ -3,8 +3,8 @@ import pytest
 import torch
 from PIL import Image
 
-from fer.boxes import Box
-from fer.preprocessing import FACE_SIZE, Framing, Preprocessing, crop_faces
+from fer.faces.boxes import Box
+from fer.faces.preprocessing import FACE_SIZE, Framing, Preprocessing, crop_faces
 
 
 def test_square_follows_the_framing():

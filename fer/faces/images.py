@@ -16,8 +16,8 @@ from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from pillow_heif import register_heif_opener
 
-from fer import tiff
 from fer.errors import UnreadableImage
+from fer.faces import tiff
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF", "HEIF")
 """What Pillow is allowed to try: its other decoders are rare and less hardened."""

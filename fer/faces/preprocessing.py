@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from fer.boxes import Box
+from fer.faces.boxes import Box
 
 FACE_SIZE = 48
 """Side in pixels of an image of FER-2013, and so of every crop."""

@@ -6,7 +6,7 @@ from PIL import Image
 from pillow_heif import register_heif_opener
 
 from fer.errors import UnreadableImage
-from fer.images import FORMATS, read_image, read_photo
+from fer.faces.images import FORMATS, read_image, read_photo
 
 
 def encoded(image: Image.Image, kind: str, **options) -> bytes:

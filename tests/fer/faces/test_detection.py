@@ -3,8 +3,8 @@ import pytest
 from facenet_pytorch import MTCNN
 from PIL import Image
 
-from fer.boxes import Box
-from fer.detection import Detector
+from fer.faces.boxes import Box
+from fer.faces.detection import Detector
 
 
 @pytest.fixture(scope="module")

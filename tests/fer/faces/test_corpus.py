@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fer.errors import UnreadableImage
-from fer.images import MAX_PIXELS, read_image, read_photo
+from fer.faces.images import MAX_PIXELS, read_image, read_photo
 from tests.corpus import ENDINGS, exif, flipped, tiff, whole, with_segment
 from tests.measured import Measured, in_its_own_process, read_all
 
