@@ -12,8 +12,8 @@ import typer
 
 from bench.machine import conditions
 from fer.artifacts import find_model, list_models
-from fer.report import Report
-from fer.timing import milliseconds_a_face
+from fer.artifacts.report import Report
+from fer.artifacts.timing import milliseconds_a_face
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- models: begin -->\n", "<!-- models: end -->\n"

@@ -13,8 +13,8 @@ import pandas as pd
 from scipy.stats import binned_statistic, spearmanr
 from scipy.stats.contingency import crosstab
 
+from fer.artifacts.report import PROBABILITIES, accuracy_interval, predicted_labels
 from fer.emotions import EMOTIONS
-from fer.report import PROBABILITIES, accuracy_interval, predicted_labels
 
 CALIBRATION_BINS = 15
 

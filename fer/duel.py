@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from fer.artifacts.report import PROBABILITIES
 from fer.comparison import Answers
 from fer.emotions import EMOTIONS
-from fer.report import PROBABILITIES
 
 CHANCE = 0.05
 """A difference that chance gives at least this often is called possible chance."""

@@ -11,10 +11,10 @@ from typing import IO
 import numpy as np
 import pandas as pd
 
+from fer.artifacts.report import PROBABILITIES
 from fer.comparison import Answers
 from fer.emotions import EMOTIONS
 from fer.errors import UnreadableTable
-from fer.report import PROBABILITIES
 
 SCORED = ("ok", "whole_image")
 """What the batch scorer calls the rows that hold a face."""

@@ -8,11 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from fer.artifacts import find_model, list_models, local_folder
+from fer.artifacts.report import Report
 from fer.emotions import COLOURS
 from fer.errors import FerError
 from fer.faces.detection import Detector
 from fer.recognizer import Recognizer
-from fer.report import Report
 
 VARIABLE = "FER_MODELS"
 """Names of the models to offer, folders or Hub ids, separated by commas; `models/` when unset."""

@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from fer import artifacts
+from fer.artifacts import store
+from fer.artifacts.evidence import Evidence
+from fer.artifacts.timing import milliseconds_a_face
 from fer.comparison import Answers, summarize
 from fer.errors import FerError
-from fer.evidence import Evidence
 from fer.figures_compare import model_colours
-from fer.timing import milliseconds_a_face
 from pages.common import model_folder, offered_models
 from pages.compare_board import pick_models, show_answers, show_leaderboard, show_references
 from pages.compare_duel import head_to_head
@@ -69,7 +69,7 @@ def read_all() -> tuple[dict[str, Evidence], dict[str, str]]:
         except FerError as error:
             reasons[name] = without_place(error)
     if not os.environ.get("FER_MODELS"):
-        for path in sorted(artifacts.MODELS.glob("*/")):
+        for path in sorted(store.MODELS.glob("*/")):
             if not (path / "config.json").exists() and path.suffix not in (".partial", ".old"):
                 reasons[path.name] = f"{path.name} has no config.json."
     return found, reasons
@@ -119,7 +119,7 @@ def measure_times(found: dict[str, Evidence]) -> None:
 
 def without_place(sentence: object) -> str:
     """Return an error's sentence without where on the server the models lie."""
-    return str(sentence).replace(f"{artifacts.MODELS}{os.sep}", "")
+    return str(sentence).replace(f"{store.MODELS}{os.sep}", "")
 
 
 by_way_of_the_router()

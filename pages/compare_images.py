@@ -9,13 +9,13 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from fer.artifacts.report import PROBABILITIES
 from fer.comparison import Answers
 from fer.dataset import read_test_images
 from fer.duel import listing
 from fer.emotions import EMOTIONS
 from fer.errors import FerError
 from fer.faces.images import read_image
-from fer.report import PROBABILITIES
 from fer.scoring.roots import find_folder, readable_root
 from fer.scoring.rows import safe_path
 

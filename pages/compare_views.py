@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
+from fer.artifacts.evidence import Evidence
+from fer.artifacts.report import Report
 from fer.comparison import (
     Answers,
     calibration_error,
@@ -21,7 +23,6 @@ from fer.config import ENSEMBLE
 from fer.dataset import OFFICIAL_CLASSES
 from fer.duel import cell_rows, p_text
 from fer.emotions import EMOTIONS
-from fer.evidence import Evidence
 from fer.figures_compare import (
     class_shares,
     cost_against_accuracy,
@@ -30,7 +31,6 @@ from fer.figures_compare import (
     reliability_diagram,
 )
 from fer.matrices import confusion_difference, confusion_matrix
-from fer.report import Report
 from pages.compare_images import show, show_images
 
 

@@ -19,10 +19,10 @@ from torchmetrics.functional.classification import (
 )
 from tqdm import tqdm
 
+from fer.artifacts.report import accuracy_interval
 from fer.emotions import EMOTIONS
 from fer.faces.preprocessing import Preprocessing
 from fer.networks import ask
-from fer.report import accuracy_interval
 from training.data import Split
 
 CALIBRATION_BINS = 15

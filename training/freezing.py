@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torchvision import models as torchvision_models
 
 from fer.artifacts import find_model, load_network
+from fer.artifacts.report import Report
 from fer.errors import FerError, UnknownModel
 from fer.faces.preprocessing import Preprocessing
-from fer.report import Report
 
 
 def initialise(network: nn.Module, architecture: str, init: str) -> str:

@@ -18,7 +18,7 @@ def test_two_models_agree_too_and_a_wrong_figure_is_found(
 ):
     shutil.copytree(cnn_folder, tmp_path / "cnn")
     make_model(tmp_path / "flagship", 1)
-    monkeypatch.setattr("fer.artifacts.MODELS", tmp_path)
+    monkeypatch.setattr("fer.artifacts.store.MODELS", tmp_path)
     check_dashboard.main()
     assert "flagship is right on" in capsys.readouterr().out
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from fer.report import read_predictions
+from fer.artifacts.report import read_predictions
 from tests.conftest import ROOT
 from tests.made import make_model
 from tests.running import served

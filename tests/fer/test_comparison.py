@@ -9,6 +9,7 @@ from torchmetrics.functional.classification import (
     multiclass_recall,
 )
 
+from fer.artifacts.report import PROBABILITIES
 from fer.comparison import (
     CALIBRATION_BINS,
     Answers,
@@ -24,7 +25,6 @@ from fer.comparison import (
     share_and_recall,
     summarize,
 )
-from fer.report import PROBABILITIES
 from tests.made import answers
 from training import evaluate
 

@@ -1,10 +1,10 @@
 import pandas as pd
 import pytest
 
+from fer.artifacts.report import PROBABILITIES
 from fer.comparison import Answers
 from fer.duel import cell_rows, duel, listing, only_right, p_text
 from fer.emotions import EMOTIONS
-from fer.report import PROBABILITIES
 from tests.made import answers
 
 

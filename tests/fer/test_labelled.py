@@ -3,10 +3,10 @@ import io
 import pandas as pd
 import pytest
 
+from fer.artifacts.report import PROBABILITIES
 from fer.emotions import EMOTIONS
 from fer.errors import UnreadableTable
 from fer.labelled import match
-from fer.report import PROBABILITIES
 
 
 def scored(path, emotion="happy", status="ok", face=0, model="cnn"):

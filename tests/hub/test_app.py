@@ -3,7 +3,7 @@
 import pytest
 
 from fer.artifacts import DEFAULT_MODEL
-from fer.report import Report
+from fer.artifacts.report import Report
 from pages.common import VARIABLE, _downloaded, load_recognizer, offered_models
 from tests.pages.conftest import jpeg, open_app
 from training.publish import publish_model

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from fer.artifacts import MODELS, damaged_weights, load_network, save_weights
+from fer.artifacts.evidence import Evidence
 from fer.config import ModelConfig
-from fer.evidence import Evidence
 from fer.networks import build_network
 from training.data import load_split
 from training.ensemble import assemble

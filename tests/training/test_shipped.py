@@ -15,7 +15,7 @@ from fer.artifacts import (
     weight_digests,
     weight_files,
 )
-from fer.report import accuracy_interval, predicted_labels, read_predictions
+from fer.artifacts.report import accuracy_interval, predicted_labels, read_predictions
 from training.data import load_split
 from training.evaluate import predict_logits
 

@@ -2,7 +2,8 @@
 
 `config.json` says how to build the network and what it expects of a face; the weights are
 fp16 safetensors, one file or shards with their index; the other files are evidence (see
-`fer.report`). The same folder lies in `models/`, in a training run's output and on the Hub.
+`fer.artifacts.report`). The same folder lies in `models/`, in a training run's output and on the
+Hub.
 """
 
 import copy
@@ -16,16 +17,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import nn
 
+from fer.artifacts.report import Report
 from fer.config import HUB_ID, ModelConfig
 from fer.ensemble import Ensemble
 from fer.errors import FerError, HubError, UnknownModel
 from fer.networks import build_network
-from fer.report import Report
 
 if TYPE_CHECKING:
-    from fer.hub import Progress
+    from fer.artifacts.hub import Progress
 
-MODELS = Path(__file__).resolve().parents[1] / "models"
+MODELS = Path(__file__).resolve().parents[2] / "models"
 """The models that ship with the code."""
 
 DEFAULT_MODEL = "ensemble"
@@ -100,7 +101,7 @@ def fetch_model(
         HubError: if it cannot be had, is not a model of this library, or is damaged.
     """
     # Imported here: `training` needs this module on machines without huggingface_hub.
-    from fer.hub import fetch
+    from fer.artifacts.hub import fetch
 
     described = fetch(repo_id, DESCRIPTION, revision, progress)
     try:

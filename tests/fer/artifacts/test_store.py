@@ -76,7 +76,7 @@ def test_finds_shipped_models_and_folders(model, monkeypatch, tmp_path):
     with pytest.raises(UnknownModel, match=r"no model 'nope'.*cnn"):
         find_model("nope")
     assert list_models()[0] == DEFAULT_MODEL
-    monkeypatch.setattr("fer.artifacts.MODELS", tmp_path)
+    monkeypatch.setattr("fer.artifacts.store.MODELS", tmp_path)
     assert list_models() == ["tiny"]
 
 

@@ -1,7 +1,7 @@
 import pytest
 
+from fer.artifacts.timing import milliseconds_a_face
 from fer.errors import UnknownModel
-from fer.timing import milliseconds_a_face
 from tests.made import make_model
 
 

@@ -3,9 +3,9 @@ import json
 import pandas as pd
 import pytest
 
+from fer.artifacts.evidence import Evidence
+from fer.artifacts.report import Report
 from fer.errors import UnknownModel
-from fer.evidence import Evidence
-from fer.report import Report
 from tests.made import make_model
 
 

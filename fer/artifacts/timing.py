@@ -6,7 +6,7 @@ from time import perf_counter
 
 import torch
 
-from fer.artifacts import load_network
+from fer.artifacts.store import load_network
 from fer.faces.preprocessing import FACE_SIZE
 
 WARM_UP = 3

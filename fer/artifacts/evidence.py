@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from fer.artifacts import read_config
+from fer.artifacts.report import Report, predicted_labels, read_history, read_predictions
+from fer.artifacts.store import read_config
 from fer.errors import UnknownModel
-from fer.report import Report, predicted_labels, read_history, read_predictions
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 import pytest
 from scipy.stats import binomtest
 
+from fer.artifacts.report import Report, accuracy_interval
 from fer.errors import UnknownModel
-from fer.report import Report, accuracy_interval
 
 
 @pytest.mark.parametrize(("correct", "images"), [(0, 10), (7, 10), (10, 10), (2300, 3589)])
