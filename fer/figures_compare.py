@@ -1,4 +1,4 @@
-"""Plotly figures of the tables of `fer.comparison`; pure functions, one colour per model.
+"""Plotly figures of the tables of `fer.compare.metrics`; pure functions, one colour per model.
 
 They set no colour of text or background: the page's theme does. `fer.matrices` draws the others.
 """
@@ -10,9 +10,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from fer.compare.references import HUMAN_ACCURACY, HUMAN_SPREAD
 from fer.emotions import COLOURS, EMOTIONS
 from fer.figures import GREY, finish
-from fer.references import HUMAN_ACCURACY, HUMAN_SPREAD
 
 # Paul Tol's bright scheme and three of his vibrant and muted ones: mid-tones, told apart by
 # colour-blind readers and on white and near-black pages alike.
@@ -31,7 +31,8 @@ def emotion_bars(table: pd.DataFrame, measure: str, colours: Mapping[str, str]) 
     """Draw precision, recall or F1 as a group of bars for each emotion, a bar a model.
 
     Args:
-        table: as `fer.comparison.per_emotion` returns it; intervals are drawn where it has them.
+        table: as `fer.compare.metrics.per_emotion` returns it; intervals are drawn where it
+            has them.
     """
     figure = go.Figure()
     for model, lines in table.groupby("model", sort=False):
@@ -90,7 +91,7 @@ def reliability_diagram(table: pd.DataFrame, colour: str) -> go.Figure:
     """Draw one model's accuracy against its confidence, and how many images are behind it.
 
     Args:
-        table: one model's lines of `fer.comparison.calibration_table`.
+        table: one model's lines of `fer.compare.metrics.calibration_table`.
     """
     figure = make_subplots(
         rows=2, cols=1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06

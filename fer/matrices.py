@@ -1,6 +1,6 @@
 """Plotly figures of confusion matrices: one, and the difference of two.
 
-`fer.figures_compare` has the others; the tables are those of `fer.comparison.confusion_table`.
+`fer.figures_compare` has the others; the tables are those of `fer.compare.metrics.confusion_table`.
 """
 
 import pandas as pd
@@ -16,7 +16,7 @@ def confusion_matrix(cells: pd.DataFrame, shares: bool, top: float) -> go.Figure
     """Draw one model's confusion matrix; a click on a cell selects `[true, predicted]`.
 
     Args:
-        cells: one model's lines of `fer.comparison.confusion_table`.
+        cells: one model's lines of `fer.compare.metrics.confusion_table`.
         shares: whether to show shares of a row, or counts.
         top: the value of the full colour, the same for all matrices that stand side by side.
     """
@@ -37,7 +37,7 @@ def confusion_difference(
     """Draw how much larger shares of its rows the second model's matrix has than the first's.
 
     Args:
-        first, second: two models' lines of `fer.comparison.confusion_table`.
+        first, second: two models' lines of `fer.compare.metrics.confusion_table`.
 
     Returns:
         The figure, and its table: `true`, `predicted`, `images` and `share` more than the first.

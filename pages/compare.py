@@ -12,7 +12,7 @@ import streamlit as st
 from fer.artifacts import store
 from fer.artifacts.evidence import Evidence
 from fer.artifacts.timing import milliseconds_a_face
-from fer.comparison import Answers, summarize
+from fer.compare.metrics import Answers, summarize
 from fer.errors import FerError
 from fer.figures_compare import model_colours
 from pages.common import model_folder, offered_models

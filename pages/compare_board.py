@@ -3,10 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from fer.comparison import Answers, best_by_emotion, per_emotion
-from fer.duel import duel
+from fer.compare.metrics import Answers, best_by_emotion, per_emotion
+from fer.compare.paired import duel
+from fer.compare.references import REFERENCES
 from fer.emotions import EMOTIONS
-from fer.references import REFERENCES
 
 
 def show_answers(table: pd.DataFrame, models: dict[str, Answers]) -> None:

@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from fer.artifacts.report import PROBABILITIES
-from fer.comparison import Answers
-from fer.dataset import read_test_images
-from fer.duel import listing
+from fer.compare.fer2013 import read_test_images
+from fer.compare.metrics import Answers
+from fer.compare.paired import listing
 from fer.emotions import EMOTIONS
 from fer.errors import FerError
 from fer.faces.images import read_image

@@ -10,7 +10,8 @@ import streamlit as st
 
 from fer.artifacts.evidence import Evidence
 from fer.artifacts.report import Report
-from fer.comparison import (
+from fer.compare.fer2013 import OFFICIAL_CLASSES
+from fer.compare.metrics import (
     Answers,
     calibration_error,
     calibration_table,
@@ -19,9 +20,8 @@ from fer.comparison import (
     per_emotion,
     share_and_recall,
 )
+from fer.compare.paired import cell_rows, p_text
 from fer.config import ENSEMBLE
-from fer.dataset import OFFICIAL_CLASSES
-from fer.duel import cell_rows, p_text
 from fer.emotions import EMOTIONS
 from fer.figures_compare import (
     class_shares,

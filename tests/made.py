@@ -10,7 +10,7 @@ import pandas as pd
 
 from fer.artifacts import MODELS
 from fer.artifacts.report import PROBABILITIES, accuracy_interval, predicted_labels
-from fer.comparison import Answers
+from fer.compare.metrics import Answers
 from fer.emotions import EMOTIONS
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from fer.dataset import OFFICIAL_CLASSES
+from fer.compare.fer2013 import OFFICIAL_CLASSES
 from fer.emotions import EMOTIONS
 from fer.errors import UnreadableImage
 from fer.faces.images import EXTENSIONS, read_image

@@ -1,6 +1,6 @@
 """What was measured of a model: `metrics.json`, `predictions.parquet`, `history.csv`.
 
-Reading and checking; `training.evaluate` measures, `fer.comparison` compares.
+Reading and checking; `training.evaluate` measures, `fer.compare.metrics` compares.
 """
 
 import json

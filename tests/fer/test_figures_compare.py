@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from fer.comparison import calibration_table, per_emotion
+from fer.compare.metrics import calibration_table, per_emotion
 from fer.figures import GREY
 from fer.figures_compare import (
     class_shares,

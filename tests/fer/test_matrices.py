@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fer.comparison import confusion, confusion_table
+from fer.compare.metrics import confusion, confusion_table
 from fer.emotions import EMOTIONS
 from fer.matrices import confusion_difference, confusion_matrix
 from tests.made import answers

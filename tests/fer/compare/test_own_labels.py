@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from fer.artifacts.report import PROBABILITIES
+from fer.compare.own_labels import match
 from fer.emotions import EMOTIONS
 from fer.errors import UnreadableTable
-from fer.labelled import match
 
 
 def scored(path, emotion="happy", status="ok", face=0, model="cnn"):

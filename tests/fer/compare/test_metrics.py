@@ -10,7 +10,7 @@ from torchmetrics.functional.classification import (
 )
 
 from fer.artifacts.report import PROBABILITIES
-from fer.comparison import (
+from fer.compare.metrics import (
     CALIBRATION_BINS,
     Answers,
     before_temperature,

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from fer.artifacts.report import PROBABILITIES
-from fer.comparison import Answers
+from fer.compare.metrics import Answers
 from fer.emotions import EMOTIONS
 
 CHANCE = 0.05

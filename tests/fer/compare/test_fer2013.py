@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fer.dataset import OFFICIAL_CLASSES, read_test_images
+from fer.compare.fer2013 import OFFICIAL_CLASSES, read_test_images
 from fer.errors import UnreadableTable
 
 

@@ -1,4 +1,4 @@
-from fer.references import HUMAN, PUBLISHED, REFERENCES, STUDY, TEST, UNKNOWN, VALIDATION
+from fer.compare.references import HUMAN, PUBLISHED, REFERENCES, STUDY, TEST, UNKNOWN, VALIDATION
 
 
 def test_the_study_s_five_results_are_on_validation():

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fer.artifacts.report import PROBABILITIES
-from fer.comparison import Answers
+from fer.compare.metrics import Answers
 from fer.emotions import EMOTIONS
 from fer.errors import UnreadableTable
 

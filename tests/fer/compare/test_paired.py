@@ -2,8 +2,8 @@ import pandas as pd
 import pytest
 
 from fer.artifacts.report import PROBABILITIES
-from fer.comparison import Answers
-from fer.duel import cell_rows, duel, listing, only_right, p_text
+from fer.compare.metrics import Answers
+from fer.compare.paired import cell_rows, duel, listing, only_right, p_text
 from fer.emotions import EMOTIONS
 from tests.made import answers
 

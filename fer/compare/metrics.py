@@ -2,7 +2,7 @@
 
 Each function returns a table or a small dataclass; `fer.figures_compare` draws them. Counting and
 statistics are scipy's: contingency tables, binned means, rank correlation. Two models image
-by image are `fer.duel`. Nothing here loads weights.
+by image are `fer.compare.paired`. Nothing here loads weights.
 """
 
 from collections.abc import Iterable, Sequence
