@@ -6,8 +6,8 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
+from app.figures.emotions import emotion_counts
 from fer.emotions import EMOTIONS
-from fer.figures import emotion_counts
 from fer.scoring.jobs import Job, to_csv, to_pandas, to_parquet
 from fer.scoring.select import ORDERS, ordered, select
 from fer.wording import duration, percent

@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from app.figures.comparison import model_colours
 from fer.artifacts import store
 from fer.artifacts.evidence import Evidence
 from fer.artifacts.timing import milliseconds_a_face
 from fer.compare.metrics import Answers, summarize
 from fer.errors import FerError
-from fer.figures_compare import model_colours
 from pages.common import model_folder, offered_models
 from pages.compare_board import pick_models, show_answers, show_leaderboard, show_references
 from pages.compare_duel import head_to_head

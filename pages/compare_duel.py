@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
+from app.figures.comparison import duel_bar
 from fer.compare.metrics import Answers
 from fer.compare.paired import duel, only_right, p_text
 from fer.emotions import EMOTIONS
-from fer.figures_compare import duel_bar
 from pages.compare_images import numbers, show, show_images
 
 

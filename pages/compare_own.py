@@ -3,10 +3,10 @@
 import pandas as pd
 import streamlit as st
 
+from app.figures.comparison import model_colours
 from fer.compare.metrics import summarize
 from fer.compare.own_labels import Labelled, match
 from fer.errors import FerError
-from fer.figures_compare import model_colours
 from pages.compare_duel import head_to_head
 from pages.compare_images import numbers
 from pages.compare_views import calibration, confusion, per_class

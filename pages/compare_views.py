@@ -8,6 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
+from app.figures.comparison import (
+    class_shares,
+    cost_against_accuracy,
+    emotion_bars,
+    learning_curves,
+    reliability_diagram,
+)
+from app.figures.matrices import confusion_difference, confusion_matrix
 from fer.artifacts.evidence import Evidence
 from fer.artifacts.report import Report
 from fer.compare.fer2013 import OFFICIAL_CLASSES
@@ -23,14 +31,6 @@ from fer.compare.metrics import (
 from fer.compare.paired import cell_rows, p_text
 from fer.config import ENSEMBLE
 from fer.emotions import EMOTIONS
-from fer.figures_compare import (
-    class_shares,
-    cost_against_accuracy,
-    emotion_bars,
-    learning_curves,
-    reliability_diagram,
-)
-from fer.matrices import confusion_difference, confusion_matrix
 from pages.compare_images import show, show_images
 
 

@@ -10,13 +10,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from app.figures.emotions import probability_bars
 from fer.drawing import annotate, tint
 from fer.emotions import EMOTIONS
 from fer.errors import FerError, UnreadableImage
 from fer.explain import look
 from fer.faces.images import EXTENSIONS, Photo
 from fer.faces.preprocessing import crop_faces
-from fer.figures import probability_bars
 from fer.memory import give_back
 from fer.recognizer import Face
 from fer.scoring.csv_output import HEADER, csv_lines

@@ -1,6 +1,6 @@
 """Compare models by their answers to the same images: the tables behind the dashboard's figures.
 
-Each function returns a table or a small dataclass; `fer.figures_compare` draws them. Counting and
+Each function returns a table or a small dataclass, to be shown or drawn. Counting and
 statistics are scipy's: contingency tables, binned means, rank correlation. Two models image
 by image are `fer.compare.paired`. Nothing here loads weights.
 """

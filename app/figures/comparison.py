@@ -1,6 +1,7 @@
 """Plotly figures of the tables of `fer.compare.metrics`; pure functions, one colour per model.
 
-They set no colour of text or background: the page's theme does. `fer.matrices` draws the others.
+They set no colour of text or background: the page's theme does. `app.figures.matrices` draws the
+others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,9 +11,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from app.figures.style import GREY, finish
 from fer.compare.references import HUMAN_ACCURACY, HUMAN_SPREAD
 from fer.emotions import COLOURS, EMOTIONS
-from fer.figures import GREY, finish
 
 # Paul Tol's bright scheme and three of his vibrant and muted ones: mid-tones, told apart by
 # colour-blind readers and on white and near-black pages alike.

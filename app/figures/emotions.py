@@ -8,7 +8,6 @@ from fer.emotions import COLOURS, EMOTIONS
 from fer.wording import percent
 
 CLEAR = "rgba(0,0,0,0)"
-GREY = "#8a929c"
 
 
 def probability_bars(probabilities: Sequence[float]) -> go.Figure:
@@ -66,16 +65,3 @@ def emotion_counts(counts: Mapping[str, int]) -> go.Figure:
     text = [f"{value:,} · {percent(value / total)}" for value in values]
     end = max(values) or 1
     return bars_by_emotion(values, text, hover="%{x:,} faces", end=end, height=240, room=96)
-
-
-def finish(figure: go.Figure, **layout: object) -> go.Figure:
-    """Give a figure the layout that all share: little margin, the legend above, no dragging."""
-    figure.update_layout(
-        **{
-            "margin": {"l": 4, "r": 12, "t": 56, "b": 4},
-            "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
-            "dragmode": False,
-        }
-        | layout
-    )
-    return figure

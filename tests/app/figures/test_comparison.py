@@ -1,9 +1,7 @@
 import pandas as pd
 import pytest
 
-from fer.compare.metrics import calibration_table, per_emotion
-from fer.figures import GREY
-from fer.figures_compare import (
+from app.figures.comparison import (
     class_shares,
     cost_against_accuracy,
     duel_bar,
@@ -12,6 +10,8 @@ from fer.figures_compare import (
     model_colours,
     reliability_diagram,
 )
+from app.figures.style import GREY
+from fer.compare.metrics import calibration_table, per_emotion
 from tests.made import answers
 
 

@@ -1,5 +1,5 @@
+from app.figures.emotions import emotion_counts, probability_bars
 from fer.emotions import COLOURS, EMOTIONS
-from fer.figures import emotion_counts, probability_bars
 
 
 def test_bars_hold_all_seven_in_order_and_colour():

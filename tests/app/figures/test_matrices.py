@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from app.figures.matrices import confusion_difference, confusion_matrix
 from fer.compare.metrics import confusion, confusion_table
 from fer.emotions import EMOTIONS
-from fer.matrices import confusion_difference, confusion_matrix
 from tests.made import answers
 
 LABELS = ["angry", "angry", "angry", "happy", "happy", "disgust"]

@@ -1,13 +1,14 @@
 """Plotly figures of confusion matrices: one, and the difference of two.
 
-`fer.figures_compare` has the others; the tables are those of `fer.compare.metrics.confusion_table`.
+`app.figures.comparison` has the others; the tables are those of
+`fer.compare.metrics.confusion_table`.
 """
 
 import pandas as pd
 import plotly.graph_objects as go
 
+from app.figures.style import finish
 from fer.emotions import EMOTIONS
-from fer.figures import finish
 
 BLUE, RED = "68,119,170", "204,80,70"
 
