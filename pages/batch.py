@@ -5,12 +5,12 @@ from pathlib import PurePosixPath
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from app.server.archives import unzip
+from app.server.folders import find_folder, readable_root, server_folder
+from app.server.jobs import Job, Jobs
+from app.server.uploads import MEGABYTE, ON_DISK, SENT, Batch, uploaded
 from fer.errors import FerError
 from fer.faces.images import EXTENSIONS
-from fer.scoring.archive import unzip
-from fer.scoring.batch import MEGABYTE, ON_DISK, SENT, Batch, uploaded
-from fer.scoring.jobs import Job, Jobs
-from fer.scoring.roots import find_folder, readable_root, server_folder
 from fer.wording import duration
 from pages.batch_views import downloads, show_result, watch
 from pages.common import load_recognizer, pick_model

@@ -6,10 +6,10 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
+from app.batch.select import ORDERS, ordered, select
 from app.figures.emotions import emotion_counts
+from app.server.jobs import Job, to_csv, to_pandas, to_parquet
 from fer.emotions import EMOTIONS
-from fer.scoring.jobs import Job, to_csv, to_pandas, to_parquet
-from fer.scoring.select import ORDERS, ordered, select
 from fer.wording import duration, percent
 from pages.common import show_rows
 

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from app.server.folders import find_folder, readable_root
 from fer.artifacts.report import PROBABILITIES
 from fer.compare.fer2013 import read_test_images
 from fer.compare.metrics import Answers
@@ -16,7 +17,6 @@ from fer.compare.paired import listing
 from fer.emotions import EMOTIONS
 from fer.errors import FerError
 from fer.faces.images import read_image
-from fer.scoring.roots import find_folder, readable_root
 from fer.scoring.rows import safe_path
 
 GALLERY = 24  # faces shown before the visitor asks for the rest

@@ -11,13 +11,13 @@ from PIL import Image
 from torch import Tensor
 
 from app.figures.emotions import probability_bars
+from app.server.memory import give_back
 from fer.drawing import annotate, tint
 from fer.emotions import EMOTIONS
 from fer.errors import FerError, UnreadableImage
 from fer.explain import look
 from fer.faces.images import EXTENSIONS, Photo
 from fer.faces.preprocessing import crop_faces
-from fer.memory import give_back
 from fer.recognizer import Face
 from fer.scoring.csv_output import HEADER, csv_lines
 from fer.scoring.rows import error_row, photo_rows, to_frame

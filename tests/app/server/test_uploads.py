@@ -1,7 +1,7 @@
 import pytest
 
+from app.server.uploads import Limits, uploaded
 from fer.errors import TooMuch
-from fer.scoring.batch import Limits, uploaded
 
 
 def paths(*names: str) -> list[str]:

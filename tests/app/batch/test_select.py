@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from fer.scoring.select import ORDERS, ordered, select
+from app.batch.select import ORDERS, ordered, select
 
 TABLE = pd.DataFrame(
     {

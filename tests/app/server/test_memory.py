@@ -8,7 +8,7 @@ from tests.conftest import ROOT
 MEASURED = """
 import gc
 from bench.machine import resident
-from fer.memory import give_back
+from app.server.memory import give_back
 
 gc.disable()  # as good as: so few objects let Python wait long
 {hold}

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from app.server.uploads import Batch, Limits
 from fer.errors import FolderRefused
-from fer.scoring.batch import Batch, Limits
 from fer.scoring.folder import Entry, list_folder
 
 VARIABLE = "FER_BATCH_ROOT"

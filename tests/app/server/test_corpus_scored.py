@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.server.archives import unzip
+from app.server.jobs import to_csv, to_parquet
 from fer.errors import TooMuch, UnreadableArchive
-from fer.scoring.archive import unzip
-from fer.scoring.jobs import to_csv, to_parquet
 from fer.scoring.parquet_output import SCHEMA
 from fer.scoring.rows import COLUMNS, FORMULA_STARTS, error_row, safe_path
 from tests.corpus import NAMES, packed

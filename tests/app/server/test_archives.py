@@ -6,9 +6,9 @@ import zipfile
 
 import pytest
 
+from app.server.archives import unzip
+from app.server.uploads import SENT, Limits
 from fer.errors import TooMuch, UnreadableArchive
-from fer.scoring.archive import unzip
-from fer.scoring.batch import SENT, Limits
 
 
 def packed(*files: tuple[str | zipfile.ZipInfo, bytes], packing: int = zipfile.ZIP_STORED) -> bytes:

@@ -2,9 +2,9 @@ import os
 
 import pytest
 
+from app.server.folders import find_folder, readable_root, server_folder
+from app.server.uploads import Limits
 from fer.errors import FolderRefused, TooMuch
-from fer.scoring.batch import Limits
-from fer.scoring.roots import find_folder, readable_root, server_folder
 
 LOCAL = {"Host": "localhost:8501", "Origin": "http://localhost:8501"}
 

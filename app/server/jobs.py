@@ -18,13 +18,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from app.server.memory import give_back
+from app.server.uploads import Batch
 from fer.emotions import EMOTIONS
 from fer.errors import NothingToScore, TooMuch, UnreadableImage
 from fer.faces.boxes import Box
 from fer.faces.images import EXTENSIONS, read_image
-from fer.memory import give_back
 from fer.recognizer import Recognizer
-from fer.scoring.batch import Batch
 from fer.scoring.csv_output import HEADER, csv_lines
 from fer.scoring.folder import Entry
 from fer.scoring.local import score_entries

@@ -6,8 +6,8 @@ import stat
 import zipfile
 from collections.abc import Callable
 
+from app.server.uploads import SENT, Batch, Limits
 from fer.errors import UnreadableArchive
-from fer.scoring.batch import SENT, Batch, Limits
 from fer.scoring.folder import Entry, is_photo
 
 SIGNATURE = b"PK\x01\x02"

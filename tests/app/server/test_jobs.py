@@ -7,12 +7,12 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from app.server import jobs as module
+from app.server.jobs import Jobs, Progress, to_csv, to_pandas, to_parquet
+from app.server.uploads import Batch
 from fer.errors import NothingToScore, TooMuch
-from fer.scoring import jobs as module
-from fer.scoring.batch import Batch
 from fer.scoring.csv_output import HEADER
 from fer.scoring.folder import Entry
-from fer.scoring.jobs import Jobs, Progress, to_csv, to_pandas, to_parquet
 from fer.scoring.rows import COLUMNS
 
 PATIENCE = 60  # seconds
