@@ -5,16 +5,16 @@ from pathlib import PurePosixPath
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from app.batch.views import downloads, show_result, watch
+from app.routing import by_way_of_the_router
 from app.server.archives import unzip
 from app.server.folders import find_folder, readable_root, server_folder
 from app.server.jobs import Job, Jobs
 from app.server.uploads import MEGABYTE, ON_DISK, SENT, Batch, uploaded
+from app.shared import load_recognizer, pick_model
 from fer.errors import FerError
 from fer.faces.images import EXTENSIONS
 from fer.wording import duration
-from pages.batch_views import downloads, show_result, watch
-from pages.common import load_recognizer, pick_model
-from pages.routing import by_way_of_the_router
 
 WAYS = {
     "photos": ":material/photo_library: Photos",

@@ -9,25 +9,25 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from app.figures.comparison import model_colours
-from fer.artifacts import store
-from fer.artifacts.evidence import Evidence
-from fer.artifacts.timing import milliseconds_a_face
-from fer.compare.metrics import Answers, summarize
-from fer.errors import FerError
-from pages.common import model_folder, offered_models
-from pages.compare_board import pick_models, show_answers, show_leaderboard, show_references
-from pages.compare_duel import head_to_head
-from pages.compare_images import numbers
-from pages.compare_own import own_data
-from pages.compare_views import (
+from app.compare.board import pick_models, show_answers, show_leaderboard, show_references
+from app.compare.head_to_head import head_to_head
+from app.compare.images import numbers
+from app.compare.own_data import own_data
+from app.compare.views import (
     calibration,
     confusion,
     cost,
     learning,
     per_class,
 )
-from pages.routing import by_way_of_the_router
+from app.figures.comparison import model_colours
+from app.routing import by_way_of_the_router
+from app.shared import model_folder, offered_models
+from fer.artifacts import store
+from fer.artifacts.evidence import Evidence
+from fer.artifacts.timing import milliseconds_a_face
+from fer.compare.metrics import Answers, summarize
+from fer.errors import FerError
 
 VIEWS = (
     "Confusion", "Per emotion", "Calibration", "Cost", "Learning curves", "Head to head",

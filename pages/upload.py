@@ -10,8 +10,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from app import photos
 from app.figures.emotions import probability_bars
+from app.routing import by_way_of_the_router
 from app.server.memory import give_back
+from app.shared import load_recognizer, pick_model, show_rows
 from fer.drawing import annotate, tint
 from fer.emotions import EMOTIONS
 from fer.errors import FerError, UnreadableImage
@@ -22,10 +25,8 @@ from fer.recognizer import Face
 from fer.scoring.csv_output import HEADER, csv_lines
 from fer.scoring.rows import error_row, photo_rows, to_frame
 from fer.wording import percent
-from pages.common import load_recognizer, pick_model, show_rows
-from pages.routing import by_way_of_the_router
 
-EXAMPLE = Path(__file__).with_name("examples") / "astronaut.jpg"
+EXAMPLE = Path(photos.__file__).with_name("examples") / "astronaut.jpg"
 BATCH = 8  # photos decoded and scored together: what is in memory at a time,
 BATCH_PIXELS = 25_000_000  # or fewer, once they have so many pixels
 CARDS = 12  # faces of a photo shown before the visitor asks for the rest

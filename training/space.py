@@ -23,6 +23,7 @@ SPACE_FILES = (
     "requirements.txt",
     "streamlit_app.py",
     "fer",
+    "app",
     "pages",
     "models",
     "docs/images",

@@ -24,7 +24,7 @@ PATIENCE = 180_000  # milliseconds; the first visit to a server imports torch
 def compare(tmp_path_factory, cnn_folder):
     """Serve a copy of the app with models and test images of its own; give the page's address."""
     folder = tmp_path_factory.mktemp("compare")
-    for name in ("fer", "pages", ".streamlit"):
+    for name in ("app", "fer", "pages", ".streamlit"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "streamlit_app.py", folder)
     shutil.copytree(cnn_folder, folder / "models" / "cnn")

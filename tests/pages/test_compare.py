@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 import streamlit as st
 
+from app.compare.images import data_folder
 from fer.artifacts.report import PROBABILITIES, Report, read_predictions
 from fer.emotions import EMOTIONS
-from pages.compare_images import data_folder
 from tests.made import make_model
 from tests.pages.conftest import open_app
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.shared import load_recognizer
 from fer.emotions import EMOTIONS
-from pages.common import load_recognizer
 from tests.pages.conftest import jpeg, open_app
 
 

@@ -9,9 +9,9 @@ import streamlit as st
 from app.batch.select import ORDERS, ordered, select
 from app.figures.emotions import emotion_counts
 from app.server.jobs import Job, to_csv, to_pandas, to_parquet
+from app.shared import show_rows
 from fer.emotions import EMOTIONS
 from fer.wording import duration, percent
-from pages.common import show_rows
 
 STATUSES = {
     "ok": "face found",

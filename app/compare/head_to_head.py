@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
+from app.compare.images import numbers, show, show_images
 from app.figures.comparison import duel_bar
 from fer.compare.metrics import Answers
 from fer.compare.paired import duel, only_right, p_text
 from fer.emotions import EMOTIONS
-from pages.compare_images import numbers, show, show_images
 
 
 def head_to_head(

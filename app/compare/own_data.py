@@ -3,13 +3,13 @@
 import pandas as pd
 import streamlit as st
 
+from app.compare.head_to_head import head_to_head
+from app.compare.images import numbers
+from app.compare.views import calibration, confusion, per_class
 from app.figures.comparison import model_colours
 from fer.compare.metrics import summarize
 from fer.compare.own_labels import Labelled, match
 from fer.errors import FerError
-from pages.compare_duel import head_to_head
-from pages.compare_images import numbers
-from pages.compare_views import calibration, confusion, per_class
 
 VIEWS = ("Confusion", "Per emotion", "Calibration", "Head to head")
 NAMED = 20  # left-out photos named on the page; the CSV has all

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
+from app.compare.images import show, show_images
 from app.figures.comparison import (
     class_shares,
     cost_against_accuracy,
@@ -31,7 +32,6 @@ from fer.compare.metrics import (
 from fer.compare.paired import cell_rows, p_text
 from fer.config import ENSEMBLE
 from fer.emotions import EMOTIONS
-from pages.compare_images import show, show_images
 
 
 def confusion(models: Sequence[Answers], place: str = "") -> None:
