@@ -7,6 +7,7 @@ import pyarrow as pa
 import streamlit as st
 
 from app.batch.select import ORDERS, ordered, select
+from app.batch.ways_in import jobs
 from app.figures.emotions import emotion_counts
 from app.server.jobs import Job, to_csv, to_pandas, to_parquet
 from app.shared import show_rows
@@ -163,3 +164,46 @@ def show_result(job: Job) -> None:
         if len(rows) > TABLE_ROWS:
             st.caption(f"The first {TABLE_ROWS:,} of {len(rows):,} rows; the downloads have all.")
         show_rows(rows.head(TABLE_ROWS), "One row a face, and one for every other file")
+
+
+def leave() -> None:
+    """Go back to the ways in; the result stays under its address for a while."""
+    st.session_state.pop("batch", None)
+    st.query_params.pop("batch", None)
+
+
+def forget(job: Job) -> None:
+    """Drop a result now, for everyone who has its address."""
+    jobs().forget(job.id)
+    leave()
+
+
+def show_job(job: Job) -> None:
+    """Show a job, at work or ended, under its name and what can be done with it."""
+    running = job.running  # asked once: it may end at any moment
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text(job.name, width="stretch")
+        if running:
+            # Not in the fragment: what a press sends is found by a name that each run makes anew,
+            # and the fragment runs every second.
+            downloads("what is done so far", "emotions-so-far", job.table)
+            st.button(
+                "Stopping …" if job.cancelling else "Cancel",
+                icon=":material/stop_circle:",
+                on_click=job.cancel,
+                disabled=job.cancelling,
+                key="cancel",
+            )
+        else:
+            st.button("New batch", icon=":material/add:", on_click=leave, key="new")
+            st.button(
+                "Delete this result",
+                icon=":material/delete:",
+                on_click=forget,
+                args=(job,),
+                key="forget",
+            )
+    if running:
+        watch(job)
+    else:
+        show_result(job)

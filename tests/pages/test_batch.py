@@ -196,7 +196,7 @@ def test_a_deleted_result_is_gone_for_all(mixed):
 )
 def test_a_zip_that_is_refused_gets_a_sentence_and_stays(monkeypatch, data, sentence):
     limits = Limits(files=3, total_bytes=2_000_000)
-    monkeypatch.setattr("app.server.uploads.SENT", limits)
+    monkeypatch.setattr("app.batch.ways_in.SENT", limits)
     app = score_zip(data)
     assert sentence in app.error[0].value
     assert app.file_uploader[0].value.name == "trip.zip"

@@ -232,7 +232,7 @@ def test_showing_loads_no_weights_and_timing_does(models, monkeypatch, request):
         return 1.5
 
     monkeypatch.setattr("fer.artifacts.timing.load_network", lambda folder: pytest.fail("loaded"))
-    monkeypatch.setattr("fer.artifacts.timing.milliseconds_a_face", load)
+    monkeypatch.setattr("app.compare.models.milliseconds_a_face", load)
     app = open_page(view="Cost")
     assert not loaded
     app.button(key="time").click().run()
