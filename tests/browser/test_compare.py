@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from fer.artifacts.report import read_predictions
 from tests.conftest import ROOT
 from tests.made import make_model
-from tests.running import served
+from tools.running import served
 
 pytestmark = pytest.mark.browser
 

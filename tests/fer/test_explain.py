@@ -3,11 +3,11 @@ import threading
 import pytest
 import torch
 
-from bench.explanations import cost_of_covering, random_heat
 from fer.emotions import EMOTIONS
 from fer.explain import look
 from fer.faces.preprocessing import crop_faces
 from fer.networks import EXPLAINED_LAYERS, NETWORKS, build_network
+from tools.covering import cost_of_covering, random_heat
 from training.data import load_split
 
 

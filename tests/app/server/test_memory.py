@@ -7,7 +7,7 @@ from tests.conftest import ROOT
 
 MEASURED = """
 import gc
-from bench.machine import resident
+from tools.machine import resident
 from app.server.memory import give_back
 
 gc.disable()  # as good as: so few objects let Python wait long

@@ -2,8 +2,8 @@ import shutil
 
 import pytest
 
-from bench import check_dashboard
 from tests.made import make_model
+from tools import check_dashboard
 
 
 def test_the_page_shows_what_the_shipped_predictions_say(capsys):

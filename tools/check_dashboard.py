@@ -1,6 +1,6 @@
 """Check what the comparison page shows against figures recomputed from `predictions.parquet`.
 
-    python -m bench.check_dashboard
+    python -m tools.check_dashboard
 
 Opens the page without a browser, on all models there are, reads the numbers out of its tables
 and drawn figures, and computes them again another way: torchmetrics and pandas on the bare

@@ -1,7 +1,7 @@
 """Write the README's table of models from their `metrics.json`, and how long each takes here.
 
-python -m bench.model_table             # rewrites README.md between its two markers
-python -m bench.model_table --time      # times every model again; otherwise the old times stay
+python -m tools.model_table             # rewrites README.md between its two markers
+python -m tools.model_table --time      # times every model again; otherwise the old times stay
 """
 
 import re
@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from bench.machine import conditions
 from fer.artifacts import find_model, list_models
 from fer.artifacts.report import Report
 from fer.artifacts.timing import milliseconds_a_face
+from tools.machine import conditions
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- models: begin -->\n", "<!-- models: end -->\n"
