@@ -1,7 +1,8 @@
 # make app      install, then open the app on http://localhost:8501
 # make test     install, then run all tests
-# make coverage the same, and how much of fer/ and training/ the tests run
-# make style    format and sort imports;  make quality   what CI checks of it, and types
+# make coverage the same, and how much of fer/, app/ and training/ the tests run
+# make style    format and sort imports;  make quality   what CI checks of it, types, and
+#               which way imports point
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -16,7 +17,7 @@ test: .venv/test.stamp
 	$(BIN)/python -m pytest
 
 coverage: .venv/dev.stamp
-	$(BIN)/python -m pytest --cov=fer --cov=training --cov-report=term:skip-covered
+	$(BIN)/python -m pytest --cov=fer --cov=app --cov=training --cov-report=term:skip-covered
 
 style: .venv/dev.stamp
 	$(BIN)/ruff format .
@@ -26,6 +27,7 @@ quality: .venv/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 clean:
 	rm -rf .venv build *.egg-info

@@ -13,7 +13,7 @@ from starlette.formparsers import MultiPartParser
 MultiPartParser.spool_max_size = 0
 
 # A file of our own: a `:material/…:` icon here would be fetched from Google by every visitor.
-ICON = Path(__file__).parent / "pages" / "icon.svg"
+ICON = Path(__file__).parent / "app" / "icon.svg"
 
 st.set_page_config(page_title="Facial emotions", page_icon=ICON, layout="wide")
 

@@ -20,10 +20,11 @@ import torch
 import typer
 
 from fer.emotions import EMOTIONS
+from fer.networks import predict_logits
 from training.balance import Balance
 from training.data import load_split
 from training.engine import fit
-from training.evaluate import measure, predict_logits
+from training.evaluate import measure
 from training.recipe import load_recipe
 
 SEEDS = (0, 1, 2)
@@ -53,7 +54,7 @@ def run(job: Job) -> None:
     recipe = load_recipe("cnn", changes)
     train, validation = (load_split(job.data, name) for name in ("train", "validation"))
     checkpoint = job.stem.with_suffix(".ckpt")
-    result = fit(recipe, train, validation, checkpoint, resume=True)
+    (result,) = fit(recipe, train, validation, checkpoint, resume=True)
     logits = predict_logits(result.network, recipe.preprocessing, validation.images)
     figures = measure(logits, validation.labels, temperature=1.0)
     recalls = {emotion: figures["per_class"][emotion]["recall"] for emotion in EMOTIONS}

@@ -1,4 +1,4 @@
-"""Measure how faces sit in FER-2013: the numbers behind `fer.preprocessing.Framing`.
+"""Measure how faces sit in FER-2013: the numbers behind `fer.faces.preprocessing.Framing`.
 
     python -m bench.framing --data ../shared/data [--images 4000]
 
@@ -16,8 +16,8 @@ import typer
 from PIL import Image
 from tqdm import tqdm
 
-from fer.detection import Detector
-from fer.preprocessing import FACE_SIZE
+from fer.faces.detection import Detector
+from fer.faces.preprocessing import FACE_SIZE
 from training.data import load_split
 
 

@@ -24,10 +24,10 @@ import typer
 from PIL import Image
 from playwright.async_api import Browser, FilePayload, Page, TimeoutError, async_playwright
 
-from bench.machine import conditions, resident
 from fer.recognizer import Face, Recognizer
 from fer.wording import percent
-from tests.running import CHROMIUM_FLAGS, chromium, served
+from tools.machine import conditions, resident
+from tools.running import CHROMIUM_FLAGS, chromium, served
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 300_000  # milliseconds; an answer that takes longer is an error

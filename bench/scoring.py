@@ -25,13 +25,13 @@ import torch
 from facenet_pytorch import MTCNN
 from PIL import Image
 
-from bench.machine import conditions, resident
-from fer.boxes import Box
-from fer.preprocessing import crop_faces
+from fer.faces.boxes import Box
+from fer.faces.preprocessing import crop_faces
 from fer.recognizer import Recognizer
 from fer.scoring.folder import Entry, list_folder
 from fer.scoring.local import classify, score_entries
 from fer.scoring.run import score_folder
+from tools.machine import conditions, resident
 
 SIZES = ((1920, 1080), (640, 480))
 FACES = (0, 1, 5, 20, 1, 1, 5, 2)

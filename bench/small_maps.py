@@ -14,8 +14,8 @@ from unittest import mock
 import typer
 from lightning.fabric import Fabric
 
-from bench.machine import conditions
 from bench.training_speed import bare_steps
+from tools.machine import conditions
 from training import engine
 from training.recipe import load_recipe
 

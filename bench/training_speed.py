@@ -19,8 +19,8 @@ import typer
 from lightning.fabric import Fabric
 from torch.nn import functional as F
 
-from bench.machine import conditions
 from fer.emotions import EMOTIONS
+from tools.machine import conditions
 from training.data import Split, load_split
 from training.engine import Run, set_up, train_epoch
 from training.recipe import Recipe, load_recipe

@@ -15,7 +15,7 @@ import skimage.data
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 from playwright.sync_api import FilePayload, Locator, Page, sync_playwright
 
-from tests.running import CHROMIUM_FLAGS, chromium, served
+from tools.running import CHROMIUM_FLAGS, chromium, served
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fer.artifacts import DEFAULT_MODEL, find_model, list_models
+from fer.artifacts.report import Report
 from fer.errors import FerError
-from fer.report import Report
 from fer.wording import percent
 
 if TYPE_CHECKING:

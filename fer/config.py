@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fer.emotions import EMOTIONS
-from fer.preprocessing import Framing, Preprocessing
+from fer.faces.preprocessing import Framing, Preprocessing
 
 ENSEMBLE = "ensemble"
 """What stands for the network of a model that is made of others."""

@@ -13,42 +13,55 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fer.ensemble import Ensemble
-from fer.networks import EXPLAINED_LAYERS
-from fer.preprocessing import FACE_SIZE
+from fer.errors import UnknownModel
+from fer.faces.preprocessing import FACE_SIZE, Faces
+from fer.networks import explained_layer
 from fer.recognizer import Recognizer
 
 
-def look(recognizer: Recognizer, faces: Tensor, emotions: Tensor) -> Tensor:
+def saliency(recognizer: Recognizer, faces: Faces, emotions: Tensor) -> Tensor:
     """Return how much each pixel spoke for an emotion.
 
     Args:
-        recognizer: the model to explain; of an ensemble it is the mean of its members.
-        faces: uint8 `[N, 1, 48, 48]`, as `fer.preprocessing.crop_faces` makes them.
+        recognizer: the model to explain; of an ensemble it is the mean of its members, of a model
+            that asks the mirror image too the mean of both views.
+        faces: as `Recognizer.crop` makes them.
         emotions: int64 `[N]`: the number of the emotion to explain for each face.
 
     Returns:
         float32 `[N, 48, 48]` on the CPU, from 0 (nothing) to 1 (the most of this face).
+
+    Raises:
+        UnknownModel: if the network has no feature maps.
     """
-    network = recognizer.network
+    network, config = recognizer.network, recognizer.config
     if isinstance(network, Ensemble):
         # Each member by itself: its softmax would weigh in what spoke for other emotions.
         members = [
             Recognizer(config, member, recognizer.detector, recognizer.device)
             for config, member in zip(network.configs, network.members, strict=True)
         ]
-        return to_heat(torch.stack([look(member, faces, emotions) for member in members]).mean(0))
-    layer = EXPLAINED_LAYERS[recognizer.config.network]
-    maps, gradient = maps_and_gradient(recognizer, faces, emotions, layer)
-    return to_heat((gradient * maps).sum(1))
+        heats = [saliency(member, faces, emotions) for member in members]
+        return to_heat(torch.stack(heats).mean(0))
+    layer = explained_layer(config.network, network, config.preprocessing.size)
+
+    def evidence(view: Faces) -> Tensor:
+        maps, gradient = maps_and_gradient(recognizer, view, emotions, layer)
+        return (gradient * maps).sum(1)
+
+    found = evidence(faces)
+    if config.preprocessing.mirrored:
+        found = found + evidence(faces.flip(-1)).flip(-1)
+    return to_heat(found)
 
 
 def maps_and_gradient(
-    recognizer: Recognizer, faces: Tensor, emotions: Tensor, layer: str
+    recognizer: Recognizer, faces: Faces, emotions: Tensor, layer: str
 ) -> tuple[Tensor, Tensor]:
     """Return a layer's feature maps and the emotions' gradient on them, float `[N, C, H, W]`.
 
     Args:
-        layer: qualified name of a module whose output is feature maps; the rest as in `look`.
+        layer: qualified name of a module whose output is feature maps; the rest as in `saliency`.
     """
     maps: list[Tensor] = []
     thread = threading.get_ident()
@@ -68,6 +81,8 @@ def maps_and_gradient(
             (gradient,) = torch.autograd.grad(chosen, maps)
     finally:
         hook.remove()
+    if maps[0].ndim != 4:
+        raise UnknownModel(f"The layer {layer} has no maps by which it could be explained.")
     return maps[0].detach(), gradient
 
 

@@ -1,6 +1,8 @@
 """The architectures, the one function that builds them by name, and the one that asks them."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import timm
@@ -12,7 +14,7 @@ from torchvision.ops import SqueezeExcitation
 
 from fer.emotions import EMOTIONS
 from fer.errors import UnknownModel
-from fer.preprocessing import FACE_SIZE, Preprocessing
+from fer.faces.preprocessing import FACE_SIZE, Faces, Preprocessing
 
 
 class StudyCNN(nn.Module):
@@ -183,7 +185,29 @@ EXPLAINED_LAYERS = {
     "efficientnet_v2_l": "features.5",  # a sixteenth
     "lite": "features.5",  # 12 x 12
 }
-"""The layer of each architecture whose maps `fer.explain` weighs."""
+"""The layer of each architecture whose maps `fer.explain` weighs; of timm's, `explained_layer`."""
+
+EXPLAINED_SIDE = 12
+"""Pixels that a timm network's explained maps have on a side at least, where it has such maps."""
+
+
+def explained_layer(name: str, network: nn.Module, size: int) -> str:
+    """Return the qualified name of the layer whose maps say where a network looked.
+
+    Args:
+        name: the architecture's name in `NETWORKS`.
+        size: side of its input in pixels.
+
+    Raises:
+        UnknownModel: if timm names no feature maps of it.
+    """
+    if name in EXPLAINED_LAYERS:
+        return EXPLAINED_LAYERS[name]
+    stages = list(getattr(network, "feature_info", ()))
+    if not stages:
+        raise UnknownModel("This network has no feature maps by which it could be explained.")
+    large = [stage for stage in stages if size // stage["reduction"] >= EXPLAINED_SIDE]
+    return str((large or stages)[-1 if large else 0]["module"])
 
 
 def build_network(name: str, **arguments: object) -> nn.Module:
@@ -200,45 +224,77 @@ def build_network(name: str, **arguments: object) -> nn.Module:
         raise UnknownModel(f"Network {name!r} cannot be built: {error}.") from error
 
 
+class TakesFaces(nn.Module):
+    """A network that is given face images as they are, and prepares them itself."""
+
+
+def answer(network: nn.Module, preprocessing: Preprocessing, faces: Faces) -> Tensor:
+    """Return a network's logits for a batch of faces, float32 `[N, 7]`, in the mode it is in.
+
+    Where the model asks the mirror image too, it is the logarithm of the mean of the two views'
+    probabilities.
+    """
+
+    def ask(view: Faces) -> Tensor:
+        prepared = view if isinstance(network, TakesFaces) else preprocessing.tensor(view)
+        return network(prepared).float()
+
+    if not preprocessing.mirrored:
+        return ask(faces)
+    views = torch.stack([ask(faces), ask(faces.flip(-1))])
+    return views.log_softmax(-1).logsumexp(0) - math.log(len(views))
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Hold a network in evaluation mode; the mode that it was in comes back."""
+    training = network.training
+    if training:
+        network.eval()
+    try:
+        yield
+    finally:
+        if training:
+            network.train()
+
+
 def check_input(network: nn.Module, preprocessing: Preprocessing) -> None:
-    """Try a network on one empty face; the mode that it was in stays.
+    """Try a network on one empty face.
 
     Raises:
         UnknownModel: if it cannot take faces of such channels and size.
     """
-    training = network.training
     face = torch.zeros(1, 1, FACE_SIZE, FACE_SIZE, dtype=torch.uint8)
     try:
-        with torch.inference_mode():
-            ask(network.eval(), preprocessing, face)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
+        predict_logits(network, preprocessing, face)
+    except (RuntimeError, AssertionError) as error:  # timm asserts the size of some inputs
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise UnknownModel(
             f"The network cannot take faces of {preprocessing.channels} channels and "
             f"{preprocessing.size} pixels: {reason}."
         ) from error
-    finally:
-        network.train(training)
 
 
-def ask(
-    network: nn.Module, preprocessing: Preprocessing, faces: Tensor, batch_size: int | None = None
+@torch.no_grad()
+def predict_logits(
+    network: nn.Module, preprocessing: Preprocessing, faces: Faces, batch_size: int | None = None
 ) -> Tensor:
-    """Run a network over face images, in the mode it is in.
+    """Run a network over faces in evaluation mode, batch by batch.
 
     Args:
-        faces: uint8 `[N, 1, 48, 48]`, on any device.
+        faces: on any device.
         batch_size: as many at a time as suit the network's device, when left out.
 
     Returns:
-        float32 logits `[N, 7]`, on the faces' device.
+        float32 logits `[N, 7]`, on the device of the faces, or of crops on the network's.
     """
     device = next(network.parameters()).device
     # What a few faces leave behind stays in a CPU's caches; a GPU wants many at a time.
     batch_size = batch_size or (64 if device.type == "cpu" else 512)
-    logits = [
-        network(preprocessing.tensor(batch.to(device))).float().to(faces.device)
-        for batch in faces.split(batch_size)
-        if len(batch)
-    ]
-    return torch.cat(logits or [torch.empty(0, len(EMOTIONS), device=faces.device)])
+    back = faces.device if isinstance(faces, Tensor) else device
+    with evaluating(network):
+        logits = [
+            answer(network, preprocessing, faces[start : start + batch_size].to(device)).to(back)
+            for start in range(0, len(faces), batch_size)
+        ]
+    return torch.cat(logits or [torch.empty(0, len(EMOTIONS), device=back)])

@@ -15,13 +15,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 from fer.artifacts import DEFAULT_MODEL, find_model, load_network
-from fer.boxes import Box
 from fer.config import ModelConfig
-from fer.detection import Detection, Detector
 from fer.emotions import EMOTIONS
-from fer.images import Photo, Source, read_photo
-from fer.networks import ask
-from fer.preprocessing import crop_faces
+from fer.ensemble import Ensemble
+from fer.faces.boxes import Box
+from fer.faces.detection import Detection, Detector
+from fer.faces.images import Photo, Source, read_photo
+from fer.faces.preprocessing import Crops, Faces, crop_faces
+from fer.networks import predict_logits
 
 # A picture in which no face is found but that may itself be cut around one, as the images
 # of FER-2013 are: this small, and nearly square.
@@ -127,7 +128,7 @@ class Recognizer:
             face is found is scored whole, as the one face it may be a crop of.
 
         Raises:
-            UnreadableImage: if a photo cannot be read; `fer.images.read_image` reads them
+            UnreadableImage: if a photo cannot be read; `fer.faces.images.read_image` reads them
                 one by one, for who wants to go on with the rest.
         """
         read = [self.read(photo) for photo in photos]
@@ -138,7 +139,7 @@ class Recognizer:
             )
         ]
         rows = iter(
-            self.probabilities(torch.cat([crops for _, crops in cut])).tolist() if cut else []
+            self.probabilities(Crops.join([crops for _, crops in cut])).tolist() if cut else []
         )
         return [[Face(*place, tuple(next(rows))) for place in places] for places, _ in cut]
 
@@ -150,7 +151,7 @@ class Recognizer:
         """
         return read_photo(photo, at_least=round(READ_SIDES * self.detector.max_side))
 
-    def cut_out(self, photo: Photo, found: Sequence[Detection]) -> tuple[list[Place], Tensor]:
+    def cut_out(self, photo: Photo, found: Sequence[Detection]) -> tuple[list[Place], Crops]:
         """Cut out what to classify of a photo: its detected faces, or itself if it may be one.
 
         Args:
@@ -158,33 +159,43 @@ class Recognizer:
             found: what the detector found in its image.
 
         Returns:
-            The faces' places in the photo's own pixels, and their crops, uint8
-            `[faces, 1, 48, 48]`.
+            The faces' places in the photo's own pixels, and their crops.
         """
         image = photo.image
         if not found and looks_like_a_face_crop(image):
             whole = Box(0, 0, *image.size)
-            return [(whole, whole, None)], crop_faces(image, [whole])
+            return [(whole, whole, None)], self.crop(image, [whole])
         squares = [self.config.preprocessing.framing.square(box, *image.size) for box, _ in found]
         factors = (photo.size[0] / image.width, photo.size[1] / image.height)
         places: list[Place] = [
             (box.clipped(*image.size).scaled(*factors), square.scaled(*factors), score)
             for (box, score), square in zip(found, squares, strict=True)
         ]
-        return places, crop_faces(image, squares)
+        return places, self.crop(image, squares)
+
+    def crop(self, image: Image.Image, squares: Sequence[Box]) -> Crops:
+        """Cut faces out of a photo at each size that the model wants.
+
+        Args:
+            image: the upright photo, mode RGB or L.
+            squares: what to cut, in its pixels and inside it.
+        """
+        network, size = self.network, self.config.preprocessing.crop_size
+        sizes = network.crop_sizes if isinstance(network, Ensemble) else {size}
+        return Crops({side: crop_faces(image, squares, side) for side in sorted(sizes)})
 
     @torch.inference_mode()
-    def probabilities(self, faces: Tensor, batch_size: int | None = None) -> Tensor:
+    def probabilities(self, faces: Faces, batch_size: int | None = None) -> Tensor:
         """Classify face crops.
 
         Args:
-            faces: uint8 `[N, 1, 48, 48]`.
-            batch_size: see `fer.networks.ask`.
+            faces: as `crop` makes them, or images of FER-2013.
+            batch_size: see `fer.networks.predict_logits`.
 
         Returns:
             float32 `[N, 7]` on the CPU: softmax of the logits over the model's temperature.
         """
-        logits = ask(self.network, self.config.preprocessing, faces, batch_size)
+        logits = predict_logits(self.network, self.config.preprocessing, faces, batch_size)
         return (logits / self.config.temperature).softmax(1).cpu()
 
 

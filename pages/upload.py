@@ -2,139 +2,18 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
-from pathlib import Path
 
 import streamlit as st
-import torch
-from PIL import Image
-from torch import Tensor
 
-from fer.drawing import annotate, tint
-from fer.emotions import EMOTIONS
+from app.photos.scored import EXAMPLE, Scored, score
+from app.photos.views import show_photo
+from app.routing import by_way_of_the_router
+from app.server.memory import give_back
+from app.shared import pick_model, show_rows
 from fer.errors import FerError, UnreadableImage
-from fer.explain import look
-from fer.figures import probability_bars
-from fer.images import EXTENSIONS, Photo
-from fer.memory import give_back
-from fer.preprocessing import crop_faces
-from fer.recognizer import Face
+from fer.faces.images import EXTENSIONS
 from fer.scoring.csv_output import HEADER, csv_lines
 from fer.scoring.rows import error_row, photo_rows, to_frame
-from fer.wording import percent
-from pages.common import load_recognizer, pick_model, show_rows
-from pages.routing import by_way_of_the_router
-
-EXAMPLE = Path(__file__).with_name("examples") / "astronaut.jpg"
-BATCH = 8  # photos decoded and scored together: what is in memory at a time,
-BATCH_PIXELS = 25_000_000  # or fewer, once they have so many pixels
-CARDS = 12  # faces of a photo shown before the visitor asks for the rest
-CROP_SIDE = 192  # pixels; shown at half of that, sharp on dense screens too
-
-
-@dataclass(frozen=True)
-class Scored:
-    """A photo as this page shows it; the original is let go."""
-
-    size: tuple[int, int]
-    picture: Image.Image
-    """With the faces boxed and named."""
-    faces: list[Face]
-    crops: list[Image.Image]
-    inputs: Tensor
-    """The crops as the network sees them: uint8 `[faces, 1, 48, 48]`."""
-
-
-def score(photos: dict[str, bytes], model: str) -> dict[str, Scored | UnreadableImage]:
-    """Score photos, by digest, in batches; one that cannot be read does not hold up the rest."""
-    recognizer = load_recognizer(model)
-    results: dict[str, Scored | UnreadableImage] = {}
-    progress = st.progress(0.0, "Looking for faces …")
-    read: dict[str, Photo] = {}
-    for done, (digest, data) in enumerate(photos.items(), start=1):
-        try:
-            read[digest] = recognizer.read(data)
-        except UnreadableImage as error:
-            results[digest] = UnreadableImage(str(error))  # which has no hold on the file
-        pixels = sum(photo.image.width * photo.image.height for photo in read.values())
-        if len(read) < BATCH and pixels < BATCH_PIXELS and done < len(photos):
-            continue
-        for (key, photo), faces in zip(
-            read.items(), recognizer.recognize(list(read.values())), strict=True
-        ):
-            results[key] = drawn(photo, faces)
-        read = {}
-        progress.progress(done / len(photos), f"Scored {done} of {len(photos)} photos")
-    progress.empty()
-    return results
-
-
-def drawn(photo: Photo, faces: list[Face]) -> Scored:
-    """Keep of a photo what is shown of it."""
-    image = photo.image  # may be smaller than the photo, in whose pixels the faces are given
-    factors = (image.width / photo.size[0], image.height / photo.size[1])
-    here = [
-        replace(face, box=face.box.scaled(*factors), crop=face.crop.scaled(*factors))
-        for face in faces
-    ]
-    crops = [image.resize((CROP_SIDE, CROP_SIDE), box=face.crop) for face in here]
-    inputs = crop_faces(image, [face.crop for face in here])
-    return Scored(photo.size, annotate(image, here), faces, crops, inputs)
-
-
-def show_face(number: int, face: Face, crop: Image.Image, key: str) -> None:
-    """Show one face as a card: its crop, its name and the seven probabilities."""
-    confidence = percent(face.confidence)
-    with st.container(border=True):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.image(crop, width=CROP_SIDE // 2, alt=f"Face {number}")
-            with st.container(width="stretch", gap="xxsmall"):
-                st.markdown(f"**{number} · {face.emotion}** {confidence}")
-                st.caption(
-                    "no face was found: the picture was scored whole"
-                    if face.whole_image
-                    else f"{face.box.width:.0f} × {face.box.height:.0f} pixels"
-                )
-        st.plotly_chart(
-            probability_bars(face.probabilities),
-            key=key,
-            config={"displayModeBar": False},
-            alt=f"Probabilities of face {number}: {face.emotion} {confidence}",
-        )
-
-
-def tinted_crops(result: Scored, model: str) -> list[Image.Image]:
-    """Return the faces' crops, coloured where the network looked."""
-    emotions = torch.tensor([EMOTIONS.index(face.emotion) for face in result.faces])
-    heats = look(load_recognizer(model), result.inputs, emotions).numpy()
-    return [
-        tint(crop, heat, face.emotion)
-        for crop, heat, face in zip(result.crops, heats, result.faces, strict=True)
-    ]
-
-
-def show_photo(result: Scored, model: str, explain: bool, key: str) -> None:
-    """Show a photo and a card for each of its faces, beside it if they are few, else below."""
-    few = len(result.faces) <= 2
-    left, right = st.columns([3, 2]) if few else (st.container(), st.container())
-    faces = "face" if len(result.faces) == 1 else "faces"
-    left.image(
-        result.picture,
-        width="stretch" if max(result.picture.size) >= 480 else "content",
-        alt=f"{len(result.faces)} {faces} found",
-    )
-    with right:
-        if not result.faces:
-            st.warning("No face was found in this photo.", icon=":material/face_retouching_off:")
-        count = len(result.faces)
-        if count > CARDS and not st.toggle(f"Show all {count} faces", key=f"all-{key}"):
-            count = CARDS
-        with st.grid(min_column_width=280):
-            crops = tinted_crops(result, model) if explain and result.faces else result.crops
-            pairs = zip(result.faces[:count], crops, strict=False)
-            for number, (face, crop) in enumerate(pairs, start=1):
-                show_face(number, face, crop, key=f"bars-{key}-{number}")
-
 
 by_way_of_the_router()
 st.title("What do these faces show?")

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from fer.artifacts import MODELS
-from fer.comparison import Answers
+from fer.artifacts.report import PROBABILITIES, accuracy_interval, predicted_labels
+from fer.compare.metrics import Answers
 from fer.emotions import EMOTIONS
-from fer.report import PROBABILITIES, accuracy_interval, predicted_labels
 
 
 def make_model(folder: Path, seed: int, help_from_labels: float = 0.25) -> Path:

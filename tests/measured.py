@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from app.server.archives import unzip
+from app.server.jobs import Jobs
+from app.server.uploads import Batch, uploaded
 from fer.errors import FerError
-from fer.images import read_image
+from fer.faces.images import read_image
 from fer.recognizer import Recognizer
-from fer.scoring.archive import unzip
-from fer.scoring.batch import Batch, uploaded
-from fer.scoring.jobs import Jobs
 from tests.corpus import corpus
 from tests.corpus_zips import archives
 

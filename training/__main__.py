@@ -20,9 +20,9 @@ from lightning.fabric.loggers import TensorBoardLogger
 from safetensors import SafetensorError
 
 from fer.artifacts import load_network
+from fer.artifacts.report import Report
 from fer.config import ENSEMBLE
 from fer.errors import FerError
-from fer.report import Report
 from training.artifact import (
     check_target,
     find_artifact,

@@ -26,10 +26,11 @@ from fer.artifacts import (
     weight_digests,
     weight_files,
 )
+from fer.artifacts.report import Report
 from fer.config import ENSEMBLE, ModelConfig
 from fer.errors import FerError
-from fer.preprocessing import Preprocessing
-from fer.report import Report
+from fer.faces.preprocessing import FACE_SIZE, Preprocessing
+from fer.networks import predict_logits
 from training.data import Split
 from training.engine import Fit
 from training.evaluate import Evaluation, evaluate
@@ -84,7 +85,6 @@ def write_artifact(
         "network": recipe.network,
         "init": fit.init,
         "parameters": sum(p.numel() for p in network.parameters()),
-        "multiply_adds": count_multiply_adds(network, recipe.preprocessing),
         "weights_bytes": sum(path.stat().st_size for path in weight_files(partial).values()),
         "weights_sha256": weight_digests(partial),
         "chosen": fit.chosen,
@@ -98,7 +98,7 @@ def write_artifact(
             "torch": torch.__version__,
             "python": platform.python_version(),
         }
-    _write_measured(partial, config, metrics, evaluation)
+    _write_measured(partial, config, network, metrics, evaluation)
     replace_folder(partial, folder)
     return metrics
 
@@ -118,13 +118,17 @@ def measure_again(
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(folder, partial)
-    _write_measured(partial, config, metrics, evaluation)
+    _write_measured(partial, config, network, metrics, evaluation)
     replace_folder(partial, folder)
     return metrics
 
 
 def _write_measured(
-    folder: Path, config: ModelConfig, metrics: dict[str, Any], evaluation: Evaluation
+    folder: Path,
+    config: ModelConfig,
+    network: nn.Module,
+    metrics: dict[str, Any],
+    evaluation: Evaluation,
 ) -> None:
     """Write what was measured of a model and follows from it; adds the figures to `metrics`."""
     preprocessing = dataclasses.replace(config.preprocessing, mirrored=evaluation.mirrored)
@@ -132,6 +136,7 @@ def _write_measured(
         config, preprocessing=preprocessing, temperature=evaluation.temperature
     )
     (folder / "config.json").write_text(config.to_json())
+    metrics["multiply_adds"] = count_multiply_adds(network, preprocessing)
     evaluation.predictions.to_parquet(folder / "predictions.parquet", index=False)
     metrics |= {"views": evaluation.views, "splits": evaluation.splits}
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
@@ -145,11 +150,10 @@ def _write_measured(
 
 
 def count_multiply_adds(network: nn.Module, preprocessing: Preprocessing) -> int:
-    """Count the multiply-adds of one face's forward pass (half of torch's FLOP count)."""
-    face = torch.zeros(1, preprocessing.channels, preprocessing.size, preprocessing.size)
-    device = next(network.parameters()).device
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        network(face.to(device))
+    """Count the multiply-adds of one face's answer, all views (half of torch's FLOP count)."""
+    face = torch.zeros(1, 1, FACE_SIZE, FACE_SIZE, dtype=torch.uint8)
+    with FlopCounterMode(display=False) as counter:
+        predict_logits(network, preprocessing, face)
     return counter.get_total_flops() // 2
 
 

@@ -13,8 +13,8 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from PIL import Image, ImageDraw, ImageFont
 
 from fer.artifacts import read_config
+from fer.artifacts.report import Report, predicted_labels, read_predictions
 from fer.emotions import EMOTIONS
-from fer.report import Report, predicted_labels, read_predictions
 
 TEMPLATE = Path(__file__).with_name("card.md")
 CARD = "README.md"

@@ -18,8 +18,8 @@ from torch.nn import functional as F
 
 from fer.emotions import EMOTIONS
 from fer.errors import FerError
+from fer.faces.preprocessing import FACE_SIZE
 from fer.ferplus import OF_EMOTIONS, majority
-from fer.preprocessing import FACE_SIZE
 
 SPLITS = ("train", "validation", "test")
 OFFICIAL_COUNTS = {"train": 28_709, "validation": 3_589, "test": 3_589}

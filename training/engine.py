@@ -28,11 +28,10 @@ from fer.artifacts import find_model, load_network
 from fer.ensemble import Ensemble
 from fer.errors import FerError
 from fer.ferplus import NO_MAJORITY
-from fer.networks import build_network, check_input
+from fer.networks import build_network, check_input, predict_logits
 from training.balance import class_weights, epoch_order, logit_offsets
 from training.checkpoint import State
 from training.data import Split
-from training.evaluate import predict_logits
 from training.freezing import freeze, initialise
 from training.heads import OUTPUTS, narrow, part, widen
 from training.recipe import Recipe

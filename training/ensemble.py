@@ -12,9 +12,9 @@ import torch
 from fer.artifacts import find_member, load_network
 from fer.ensemble import Ensemble
 from fer.ferplus import NO_MAJORITY
+from fer.networks import predict_logits
 from training.data import Split
 from training.engine import Fit
-from training.evaluate import predict_logits
 from training.recipe import BadRecipe, Recipe
 
 

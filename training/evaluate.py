@@ -20,12 +20,12 @@ from torchmetrics.functional.classification import (
 )
 from tqdm import tqdm
 
+from fer.artifacts.report import accuracy_interval
 from fer.config import ModelConfig
 from fer.emotions import EMOTIONS
+from fer.faces.preprocessing import Preprocessing
 from fer.ferplus import NO_MAJORITY, is_contempt
-from fer.networks import ask
-from fer.preprocessing import Preprocessing
-from fer.report import accuracy_interval
+from fer.networks import predict_logits
 from training.data import BadData, Split
 from training.heads import Measure
 
@@ -34,22 +34,6 @@ OWN_VIEWS = {False: "plain", True: "flip"}
 """What the way in which a model answers is called, by whether it asks the mirror image too."""
 TEN_CROP = 44
 """Side in pixels of the crops of ten-crop averaging; each is scaled back to the full image."""
-
-
-@torch.no_grad()
-def predict_logits(network: nn.Module, preprocessing: Preprocessing, images: Tensor) -> Tensor:
-    """Run a network over face images.
-
-    Args:
-        images: uint8 `[N, 1, 48, 48]`, on any device.
-
-    Returns:
-        float32 logits `[N, 7]`, on the images' device. The network is left in the mode it was in.
-    """
-    training = network.training
-    logits = ask(network.eval(), preprocessing, images)
-    network.train(training)
-    return logits
 
 
 def answer_views(

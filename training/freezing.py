@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from torchvision import models as torchvision_models
 
 from fer.artifacts import find_model, load_network
+from fer.artifacts.report import Report
 from fer.errors import FerError, UnknownModel
-from fer.preprocessing import Preprocessing
-from fer.report import Report
+from fer.faces.preprocessing import Preprocessing
+from fer.networks import evaluating
 from training.first_weights import FIRST_WEIGHTS, find_first_weights
 from training.heads import last_layer
 from training.recipe import Recipe
@@ -118,10 +119,9 @@ def layers_in_forward_order(network: nn.Module, preprocessing: Preprocessing) ->
         and (not list(module.children()) or list(module.parameters(recurse=False)))
     ]
     hooks = [layer.register_forward_hook(note) for layer in layers]
-    training = network.training
     size = preprocessing.size
-    network.eval()(torch.zeros(1, preprocessing.channels, size, size))
-    network.train(training)
+    with evaluating(network):
+        network(torch.zeros(1, preprocessing.channels, size, size))
     for hook in hooks:
         hook.remove()
     return order

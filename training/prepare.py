@@ -18,12 +18,12 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from fer.dataset import OFFICIAL_CLASSES
+from fer.compare.fer2013 import OFFICIAL_CLASSES
 from fer.emotions import EMOTIONS
 from fer.errors import UnreadableImage
+from fer.faces.images import EXTENSIONS, read_image
+from fer.faces.preprocessing import FACE_SIZE
 from fer.ferplus import ANSWERS
-from fer.images import EXTENSIONS, read_image
-from fer.preprocessing import FACE_SIZE
 from training.data import OFFICIAL_COUNTS, SPLITS, BadData, load_split
 
 USAGE = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}

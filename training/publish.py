@@ -16,10 +16,10 @@ from pathlib import Path
 from huggingface_hub import CommitInfo, HfApi
 
 from fer.artifacts import FILES, damaged_weights, load_network, read_config
+from fer.artifacts.hub import hub_errors
+from fer.artifacts.report import Report, predicted_labels, read_predictions
 from fer.config import HUB_ID
 from fer.errors import FerError, HubError, UnknownModel
-from fer.hub import hub_errors
-from fer.report import Report, predicted_labels, read_predictions
 from training.artifact import find_artifact, finished_artifacts
 from training.card import write_card
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from fer.config import ENSEMBLE
 from fer.errors import FerError
-from fer.preprocessing import Preprocessing
+from fer.faces.preprocessing import Preprocessing
 from training.augment import Augmentation
 from training.balance import Balance
 from training.heads import Head, Measure

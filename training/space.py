@@ -10,7 +10,7 @@ from pathlib import Path
 
 from huggingface_hub import SpaceCardData
 
-from fer.hub import hub_errors
+from fer.artifacts.hub import hub_errors
 from training.publish import log_in, refuse_foreign, require_empty, upload
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,6 +23,7 @@ SPACE_FILES = (
     "requirements.txt",
     "streamlit_app.py",
     "fer",
+    "app",
     "pages",
     "models",
     "docs/images",

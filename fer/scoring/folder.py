@@ -12,7 +12,7 @@ import fsspec
 from fsspec.core import split_protocol
 
 from fer.errors import FerError
-from fer.images import EXTENSIONS
+from fer.faces.images import EXTENSIONS
 
 DONT_CACHE = {"use_listings_cache": False}  # fsspec would keep all it ever listed
 
@@ -52,7 +52,7 @@ class Listing:
 
 
 def list_folder(folder: str | Path, within: Path | None = None) -> Listing:
-    """List the photos below a folder, by the endings in `fer.images.EXTENSIONS`.
+    """List the photos below a folder, by the endings in `fer.faces.images.EXTENSIONS`.
 
     Links are followed.
 

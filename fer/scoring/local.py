@@ -16,9 +16,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from fer.emotions import EMOTIONS
 from fer.errors import FerError, UnreadableImage
+from fer.faces.preprocessing import Crops
 from fer.recognizer import Face, Place, Recognizer
 from fer.scoring.folder import Entry
 from fer.scoring.rows import error_row, photo_rows
@@ -41,8 +42,8 @@ class Analysis:
 
     size: tuple[int, int]
     places: list[Place]
-    crops: Tensor
-    """uint8 `[len(places), 1, 48, 48]`."""
+    crops: Crops
+    """Of the places, in their order."""
 
 
 Found = tuple[str, Analysis | Exception]
@@ -111,10 +112,12 @@ def examine(recognizer: Recognizer, read: Callable[[], bytes]) -> Analysis | Exc
         return UnreadableImage("There is not enough memory for this image.")
 
 
-def classify(recognizer: Recognizer, crops: list[Tensor]) -> Tensor:
+def classify(recognizer: Recognizer, crops: list[Crops]) -> Tensor:
     """Classify faces in batches of exactly `BATCH`; float32 `[N, 7]`."""
-    faces = torch.cat([torch.empty(0, 1, 48, 48, dtype=torch.uint8), *crops])
-    filled = F.pad(faces, (0, 0, 0, 0, 0, 0, 0, -len(faces) % BATCH))
+    if not crops:
+        return torch.empty(0, len(EMOTIONS))
+    faces = Crops.join(crops)
+    filled = faces.filled(-(-len(faces) // BATCH) * BATCH)
     return recognizer.probabilities(filled, BATCH)[: len(faces)]
 
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import ROOT
-from tests.running import CHROMIUM_FLAGS, chromium, served
+from tools.running import CHROMIUM_FLAGS, chromium, served
 
 expect.set_options(timeout=60_000)  # a loaded machine takes its time
 

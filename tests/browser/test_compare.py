@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from fer.report import read_predictions
+from fer.artifacts.report import read_predictions
 from tests.conftest import ROOT
 from tests.made import make_model
-from tests.running import served
+from tools.running import served
 
 pytestmark = pytest.mark.browser
 
@@ -24,7 +24,7 @@ PATIENCE = 180_000  # milliseconds; the first visit to a server imports torch
 def compare(tmp_path_factory, cnn_folder):
     """Serve a copy of the app with models and test images of its own; give the page's address."""
     folder = tmp_path_factory.mktemp("compare")
-    for name in ("fer", "pages", ".streamlit"):
+    for name in ("app", "fer", "pages", ".streamlit"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "streamlit_app.py", folder)
     shutil.copytree(cnn_folder, folder / "models" / "cnn")

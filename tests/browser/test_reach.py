@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.conftest import ROOT
-from tests.running import served
+from tools.running import served
 
 pytestmark = pytest.mark.browser
 

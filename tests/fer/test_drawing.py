@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from fer.boxes import Box
 from fer.drawing import annotate, tint
 from fer.emotions import COLOURS
+from fer.faces.boxes import Box
 from fer.recognizer import Face
 
 HAPPY = (0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)

@@ -7,7 +7,7 @@ import torch
 from fer.artifacts import MODELS, damaged_weights, load_network, weight_files
 from fer.config import ENSEMBLE, ModelConfig
 from fer.errors import UnknownModel
-from fer.explain import look
+from fer.explain import saliency
 from fer.recognizer import Recognizer
 
 
@@ -55,10 +55,10 @@ def test_certainty_beyond_float32_stays_finite(pair, faces):
 def test_shows_where_its_members_looked(pair, faces, recognizer):
     ensemble = Recognizer(*load_network(pair), detector=recognizer.detector)
     emotions = torch.arange(5)
-    heat = look(ensemble, faces, emotions)
+    heat = saliency(ensemble, faces, emotions)
     assert heat.shape == (5, 48, 48)
     # Both members are the same network: they looked where it looked.
-    assert torch.allclose(heat, look(recognizer, faces, emotions), atol=1e-4)
+    assert torch.allclose(heat, saliency(recognizer, faces, emotions), atol=1e-4)
 
 
 def test_its_weights_are_its_members_and_pinned(pair, tmp_path):

@@ -3,11 +3,14 @@ import threading
 import pytest
 import torch
 
-from bench.explanations import cost_of_covering, random_heat
+from fer.config import ModelConfig
 from fer.emotions import EMOTIONS
-from fer.explain import look
-from fer.networks import EXPLAINED_LAYERS, NETWORKS, build_network
-from fer.preprocessing import crop_faces
+from fer.errors import UnknownModel
+from fer.explain import saliency
+from fer.faces.preprocessing import crop_faces
+from fer.networks import EXPLAINED_LAYERS, NETWORKS, build_network, explained_layer
+from fer.recognizer import Recognizer
+from tools.covering import cost_of_covering, random_heat
 from training.data import load_split
 
 
@@ -19,19 +22,34 @@ def smile(recognizer, astronaut):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_architecture_names_a_layer_with_maps(name):
-    layer = build_network(name).get_submodule(EXPLAINED_LAYERS[name])
-    assert layer is not None
+    arguments = {"architecture": "mobilenetv1_100"} if name == "timm" else {}
+    network = build_network(name, **arguments)
+    maps = []
+    layer = network.get_submodule(explained_layer(name, network, size=112))
+    layer.register_forward_hook(lambda module, inputs, output: maps.append(output))
+    channels = 1 if name in ("cnn", "residual") else 3
+    size = 48 if name == "cnn" else 112
+    network.eval()(torch.rand(1, channels, size, size))
+    assert min(maps[0].shape[2:]) >= 7
+
+
+def test_a_network_without_maps_says_so(recognizer, smile):
+    network = build_network("timm", architecture="vit_tiny_patch16_224", img_size=48, in_chans=1)
+    config = ModelConfig("timm", {"architecture": "vit_tiny_patch16_224"})
+    tokens = Recognizer(config, network, recognizer.detector)
+    with pytest.raises(UnknownModel, match="no maps by which"):
+        saliency(tokens, smile, torch.tensor([3]))
 
 
 def test_heat_is_of_the_faces_shape_and_scaled(recognizer, smile):
-    heat = look(recognizer, smile, torch.tensor([EMOTIONS.index("happy")]))
+    heat = saliency(recognizer, smile, torch.tensor([EMOTIONS.index("happy")]))
     assert heat.shape == (1, 48, 48)
     assert (heat.min(), heat.max()) == (0, 1)
 
 
 def test_covering_the_hot_changes_the_answer_and_covering_the_cold_does_not(recognizer, smile):
     happy = torch.tensor([EMOTIONS.index("happy")])
-    heat = look(recognizer, smile, happy)
+    heat = saliency(recognizer, smile, happy)
     hot = cost_of_covering(recognizer, smile, happy, heat).item()
     cold = cost_of_covering(recognizer, smile, happy, -heat).item()
     assert hot > 0.1
@@ -41,7 +59,7 @@ def test_covering_the_hot_changes_the_answer_and_covering_the_cold_does_not(reco
 def test_heat_costs_more_than_chance_over_many_faces(recognizer, data):
     faces = load_split(data, "validation").images[:300]
     emotions = recognizer.probabilities(faces).argmax(1)
-    heat = look(recognizer, faces, emotions)
+    heat = saliency(recognizer, faces, emotions)
     hot = cost_of_covering(recognizer, faces, emotions, heat).mean()
     chance = cost_of_covering(recognizer, faces, emotions, random_heat(len(faces))).mean()
     assert hot > 2 * chance
@@ -50,7 +68,7 @@ def test_heat_costs_more_than_chance_over_many_faces(recognizer, data):
 def test_leaves_no_trace_and_serves_other_threads(recognizer, smile):
     faces = smile.repeat(4, 1, 1, 1)
     expected = recognizer.probabilities(faces)
-    heat = look(recognizer, faces, torch.arange(4))
+    heat = saliency(recognizer, faces, torch.arange(4))
     stop = threading.Event()
     results = []
 
@@ -60,7 +78,7 @@ def test_leaves_no_trace_and_serves_other_threads(recognizer, smile):
 
     other = threading.Thread(target=classify_meanwhile)
     other.start()
-    again = [look(recognizer, faces, torch.arange(4)) for _ in range(20)]
+    again = [saliency(recognizer, faces, torch.arange(4)) for _ in range(20)]
     stop.set()
     other.join()
     assert all(torch.allclose(heat, map_, atol=1e-5) for map_ in again)

@@ -26,7 +26,8 @@ def test_study_cnn_is_the_study_s_layer_by_layer():
 def test_maps_faces_to_seven_logits(name):
     channels = 1 if name in ("cnn", "residual") else 3
     faces = torch.rand(2, channels, 48, 48)
-    assert build_network(name).eval()(faces).shape == (2, 7)
+    arguments = {"architecture": "mobilenetv1_100"} if name == "timm" else {}
+    assert build_network(name, **arguments).eval()(faces).shape == (2, 7)
 
 
 def test_residual_blocks_start_as_the_identity():
@@ -44,7 +45,10 @@ def test_residual_network_grows_with_its_arguments():
     assert count(depths=(1, 1, 1, 1)) < count()
 
 
-@pytest.mark.parametrize(("name", "arguments"), [("vgg", {}), ("cnn", {"depth": 3})])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("vgg", {}), ("cnn", {"depth": 3}), ("timm", {"architecture": "nope"}), ("timm", {})],
+)
 def test_unknown_networks_are_refused(name, arguments):
     with pytest.raises(UnknownModel, match=f"'{name}'"):
         build_network(name, **arguments)

@@ -55,7 +55,7 @@ def test_what_would_be_found():
 
 def test_no_code_reads_a_pickle():
     files = [ROOT / "streamlit_app.py"]
-    for folder in ("fer", "pages", "training", "bench"):
+    for folder in ("app", "fer", "pages", "training", "bench", "tools"):
         files += (ROOT / folder).rglob("*.py")
     assert len(files) > 60
     found = [file for file in files if unpickles(ast.parse(file.read_text()))]
@@ -65,7 +65,7 @@ def test_no_code_reads_a_pickle():
 def test_only_training_s_checkpoints_are_torch_s_own():
     users = {
         str(file.relative_to(ROOT))
-        for folder in ("fer", "pages", "training")
+        for folder in ("app", "fer", "pages", "training")
         for file in (ROOT / folder).rglob("*.py")
         if "torch.load(" in file.read_text()
     }

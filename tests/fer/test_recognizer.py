@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer.boxes import Box
 from fer.emotions import EMOTIONS
 from fer.errors import UnreadableImage
+from fer.faces.boxes import Box
 from fer.recognizer import Face
 
 

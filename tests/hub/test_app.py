@@ -2,9 +2,9 @@
 
 import pytest
 
+from app.shared import VARIABLE, _downloaded, load_recognizer, offered_models
 from fer.artifacts import DEFAULT_MODEL
-from fer.report import Report
-from pages.common import VARIABLE, _downloaded, load_recognizer, offered_models
+from fer.artifacts.report import Report
 from tests.pages.conftest import jpeg, open_app
 from training.publish import publish_model
 

@@ -241,7 +241,12 @@ def test_the_app_goes_up_as_a_space(server, run):
     api = HfApi()
     files = set(api.list_repo_files("org/app", repo_type="space"))
     assert {"Dockerfile", "README.md", "streamlit_app.py", "requirements.txt"} <= files
-    assert {"fer/recognizer.py", "pages/upload.py", "models/cnn/model.safetensors"} <= files
+    assert {
+        "fer/recognizer.py",
+        "pages/upload.py",
+        "app/icon.svg",
+        "models/cnn/model.safetensors",
+    } <= files
     assert not any("pycache" in name or name.startswith(("tests", "training")) for name in files)
     card = RepoCard.load(api.hf_hub_download("org/app", "README.md", repo_type="space"))
     assert (card.data.sdk, card.data.app_port) == ("docker", 8501)

@@ -108,7 +108,7 @@ def test_a_new_version_takes_the_old_one_s_files_away(hub, artifact, recognizer)
     # The same weights in other files, as a larger model has them.
     (artifact / "model.safetensors").unlink()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fer.artifacts.SHARD_SIZE", "700KB")
+        patch.setattr("fer.artifacts.store.SHARD_SIZE", "700KB")
         save_weights(recognizer.network, artifact)
     metrics = json.loads((artifact / "metrics.json").read_text())
     metrics["weights_sha256"] = sha256(artifact)

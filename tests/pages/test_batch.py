@@ -5,8 +5,8 @@ import zipfile
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.server.uploads import Limits
 from fer.emotions import EMOTIONS
-from fer.scoring.batch import Limits
 from tests.conftest import ROOT
 from tests.pages.conftest import jpeg, open_app
 
@@ -196,7 +196,7 @@ def test_a_deleted_result_is_gone_for_all(mixed):
 )
 def test_a_zip_that_is_refused_gets_a_sentence_and_stays(monkeypatch, data, sentence):
     limits = Limits(files=3, total_bytes=2_000_000)
-    monkeypatch.setattr("fer.scoring.batch.SENT", limits)
+    monkeypatch.setattr("app.batch.ways_in.SENT", limits)
     app = score_zip(data)
     assert sentence in app.error[0].value
     assert app.file_uploader[0].value.name == "trip.zip"

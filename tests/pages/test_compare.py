@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 import streamlit as st
 
+from app.compare.images import data_folder
+from fer.artifacts.report import PROBABILITIES, Report, read_predictions
 from fer.emotions import EMOTIONS
-from fer.report import PROBABILITIES, Report, read_predictions
-from pages.compare_images import data_folder
 from tests.made import make_model
 from tests.pages.conftest import open_app
 
@@ -19,7 +19,7 @@ def models(tmp_path, monkeypatch, cnn_folder):
     shutil.copytree(cnn_folder, tmp_path / "cnn")
     make_model(tmp_path / "flagship", 1)
     make_model(tmp_path / "resnet50", 2, 0.2)
-    monkeypatch.setattr("fer.artifacts.MODELS", tmp_path)
+    monkeypatch.setattr("fer.artifacts.store.MODELS", tmp_path)
     monkeypatch.delenv("FER_DATA", raising=False)
     return tmp_path
 
@@ -231,8 +231,8 @@ def test_showing_loads_no_weights_and_timing_does(models, monkeypatch, request):
         loaded.append(folder.name)
         return 1.5
 
-    monkeypatch.setattr("fer.artifacts.load_network", lambda folder: pytest.fail("loaded"))
-    monkeypatch.setattr("fer.timing.milliseconds_a_face", load)
+    monkeypatch.setattr("fer.artifacts.timing.load_network", lambda folder: pytest.fail("loaded"))
+    monkeypatch.setattr("app.compare.models.milliseconds_a_face", load)
     app = open_page(view="Cost")
     assert not loaded
     app.button(key="time").click().run()

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.shared import load_recognizer
 from fer.emotions import EMOTIONS
-from pages.common import load_recognizer
 from tests.pages.conftest import jpeg, open_app
 
 
@@ -145,7 +145,7 @@ def test_switching_the_model_scores_again(astronaut, monkeypatch, cnn_folder, tm
     config = tmp_path / "second" / "config.json"
     values = config.read_text().replace('"temperature": ', '"temperature": 9')
     config.write_text(values)  # a much hotter temperature: flatter probabilities
-    monkeypatch.setattr("fer.artifacts.MODELS", tmp_path)
+    monkeypatch.setattr("fer.artifacts.store.MODELS", tmp_path)
     load_recognizer.clear()
     app = open_app()
     upload(app, me_jpg=jpeg(astronaut))
@@ -158,7 +158,7 @@ def test_switching_the_model_scores_again(astronaut, monkeypatch, cnn_folder, tm
 def test_a_damaged_model_is_a_sentence(astronaut, monkeypatch, cnn_folder, tmp_path):
     shutil.copytree(cnn_folder, tmp_path / "broken")
     (tmp_path / "broken" / "model.safetensors").write_bytes(b"")
-    monkeypatch.setattr("fer.artifacts.MODELS", tmp_path)
+    monkeypatch.setattr("fer.artifacts.store.MODELS", tmp_path)
     load_recognizer.clear()
     app = upload(open_app(), me_jpg=jpeg(astronaut))
     assert "cannot be loaded" in app.error[0].value

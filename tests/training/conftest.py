@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from fer.ferplus import OF_EMOTIONS
 from training.data import Split
 
 
@@ -13,7 +14,8 @@ def made_split(count: int, seed: int) -> Split:
     images = torch.randint(0, 100, (count, 1, 48, 48), dtype=torch.uint8, generator=generator)
     for image, label in zip(images, labels, strict=True):
         image[:, 6 * label + 2 : 6 * label + 8] += 120
-    votes = torch.nn.functional.one_hot(labels, 7).float()
+    votes = torch.zeros(count, 10, dtype=torch.int8)
+    votes[torch.arange(count), torch.tensor(OF_EMOTIONS)[labels]] = 10
     return Split(images, labels, votes, torch.arange(count) + 1000 * seed)
 
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from fer.artifacts import MODELS, damaged_weights, load_network, save_weights
+from fer.artifacts.evidence import Evidence
 from fer.config import ModelConfig
-from fer.evidence import Evidence
 from fer.networks import build_network
 from training.data import load_split
 from training.ensemble import assemble
@@ -36,7 +36,7 @@ def test_takes_the_set_that_validates_best(noise, tmp_path, data, capsys):
     # Equally good, it is the smaller one.
     assert tried[", ".join(result.network_arguments["members"])] == best
     assert tried["cnn"] < best or result.network_arguments["members"] == ["cnn"]
-    assert "validation accuracy" in capsys.readouterr().err
+    assert "validation, by the label" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("members", [[], "cnn"])
@@ -52,7 +52,7 @@ def test_training_one_leaves_a_whole_model(training_command, data, tmp_path):
         'network_arguments.members=["cnn", "flagship"]',
     )  # fmt: skip
     assert status == 0, stderr
-    assert "test accuracy" in stdout
+    assert "test, by the votes: accuracy" in stdout
     assert {path.name for path in out.iterdir()} == {
         "config.json", "metrics.json", "predictions.parquet", "history.csv", "recipe.toml",
         "README.md", "confusion.png",

@@ -9,8 +9,8 @@ from huggingface_hub import ModelCard, metadata_load
 from PIL import Image
 
 from fer.artifacts import MODELS, list_models, read_config
+from fer.artifacts.report import Report, read_predictions
 from fer.emotions import EMOTIONS
-from fer.report import Report, read_predictions
 from training.card import METRICS, confusion_picture, model_card, reliability, write_card
 
 

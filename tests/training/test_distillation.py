@@ -15,13 +15,13 @@ def test_a_pupil_learns_its_teacher_s_answers_and_not_the_labels(train, validati
     recipe = load_recipe(
         "cnn", {"epochs": "6", "batch_size": "56", "warmup_epochs": "1", "ema_decay": "0.8"}
     )
-    teacher = fit(recipe, train, validation, tmp_path / "teacher.ckpt").network
+    (teacher,) = fit(recipe, train, validation, tmp_path / "teacher.ckpt")
     folder = tmp_path / "teacher"
-    save(teacher, recipe, folder)
+    save(teacher.network, recipe, folder)
     # Labels that say nothing: all that there is to learn comes from the teacher.
     blind = dataclasses.replace(train, labels=train.labels.roll(3))
     pupil = dataclasses.replace(recipe, teachers=[str(folder)], teachers_weight=1.0)
-    result = fit(pupil, blind, validation, tmp_path / "pupil.ckpt")
+    (result,) = fit(pupil, blind, validation, tmp_path / "pupil.ckpt")
     assert result.history[-1]["validation_accuracy"] > 0.8
 
 

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from fer.errors import FerError
-from fer.networks import build_network
-from training import engine
+from fer.networks import build_network, predict_logits
 from training.engine import fit, learning_rate
 from training.recipe import load_recipe
 
@@ -23,12 +22,12 @@ def test_learning_rate_climbs_and_falls(recipe):
 
 def test_learns_and_keeps_the_epoch_that_validates_best(recipe, train, validation, tmp_path):
     longer = dataclasses.replace(recipe, epochs=8)
-    result = fit(longer, train, validation, tmp_path / "run.ckpt")
+    (result,) = fit(longer, train, validation, tmp_path / "run.ckpt")
     accuracies = [line["validation_accuracy"] for line in result.history]
     assert accuracies[-1] > 0.9
     assert accuracies[result.chosen["epoch"] - 1] == max(accuracies)
     assert [line["epoch"] for line in result.history] == list(range(1, 9))
-    logits = engine.predict_logits(result.network, longer.preprocessing, validation.images)
+    logits = predict_logits(result.network, longer.preprocessing, validation.images)
     again = (logits.argmax(1) == validation.labels).float().mean().item()
     assert again == pytest.approx(max(accuracies), abs=1e-4)
 
@@ -36,12 +35,12 @@ def test_learns_and_keeps_the_epoch_that_validates_best(recipe, train, validatio
 def test_a_slow_average_follows_a_short_run_too(recipe, train, validation, tmp_path):
     # Forty steps: of the first weights, 0.998 a step would leave nine tenths in the average.
     slow = dataclasses.replace(recipe, epochs=8, ema_decay=0.998)
-    result = fit(slow, train, validation, tmp_path / "run.ckpt")
+    (result,) = fit(slow, train, validation, tmp_path / "run.ckpt")
     assert result.history[-1]["validation_accuracy"] > 0.9
 
 
 def test_killed_and_resumed_equals_undisturbed(recipe, train, validation, tmp_path, monkeypatch):
-    whole = fit(recipe, train, validation, tmp_path / "whole.ckpt")
+    (whole,) = fit(recipe, train, validation, tmp_path / "whole.ckpt")
 
     calls = 0
     step = torch.optim.SGD.step
@@ -57,7 +56,7 @@ def test_killed_and_resumed_equals_undisturbed(recipe, train, validation, tmp_pa
     with pytest.raises(KeyboardInterrupt):
         fit(recipe, train, validation, tmp_path / "run.ckpt")
     torch.rand(100)  # whatever else drew random numbers in between
-    resumed = fit(recipe, train, validation, tmp_path / "run.ckpt", resume=True)
+    (resumed,) = fit(recipe, train, validation, tmp_path / "run.ckpt", resume=True)
 
     for name, value in whole.network.state_dict().items():
         assert torch.equal(value, resumed.network.state_dict()[name]), name
@@ -101,7 +100,7 @@ def test_a_damaged_checkpoint_is_a_sentence(recipe, train, validation, tmp_path,
 @pytest.mark.parametrize("balance", ["inverse", "effective", "sampler", "logits"])
 def test_learns_with_every_balance(recipe, train, validation, tmp_path, balance):
     balanced = dataclasses.replace(recipe, balance=balance, epochs=6)
-    result = fit(balanced, train, validation, tmp_path / "run.ckpt")
+    (result,) = fit(balanced, train, validation, tmp_path / "run.ckpt")
     assert result.history[-1]["validation_accuracy"] > 0.6
 
 
@@ -109,7 +108,7 @@ def test_frozen_layers_stay_as_they_were(recipe, train, validation, tmp_path, ca
     torch.manual_seed(recipe.seed)
     before = build_network("cnn").state_dict()
     head_only = dataclasses.replace(recipe, unfreeze_last=0, epochs=1)
-    result = fit(head_only, train, validation, tmp_path / "run.ckpt")
+    (result,) = fit(head_only, train, validation, tmp_path / "run.ckpt")
     assert "524,999 parameters, 3,591 of them trainable, init scratch" in capsys.readouterr().err
     for name, value in result.network.state_dict().items():
         # Means and variances of the frozen batch norms among them.

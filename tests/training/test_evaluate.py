@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from fer.networks import build_network
-from fer.preprocessing import Preprocessing
+from fer.faces.preprocessing import Preprocessing
+from fer.networks import build_network, predict_logits
 from training.data import Split
-from training.evaluate import answer_views, evaluate, fit_temperature, measure, predict_logits
+from training.evaluate import answer_views, evaluate, fit_temperature, measure
 
 
 def test_figures_of_a_case_counted_by_hand():

@@ -5,9 +5,16 @@ from torch import nn
 from fer.artifacts import save_weights
 from fer.config import ModelConfig
 from fer.errors import FerError, UnknownModel
+from fer.faces.preprocessing import Preprocessing
 from fer.networks import build_network
-from fer.preprocessing import Preprocessing
-from training.freezing import freeze, head_name, initialise, layers_in_forward_order
+from training.freezing import freeze, initialise, layers_in_forward_order
+from training.heads import last_layer
+from training.recipe import load_recipe
+
+
+def starting(network: str, init: object):
+    return load_recipe("cnn", {"network": network, "init": str(init)})
+
 
 COLOUR = Preprocessing(size=64, channels=3)
 
@@ -59,7 +66,7 @@ def test_the_last_layers_learn(last, learning):
     network = build_network("cnn")
     freeze(network, Preprocessing(), last)
     assert count(network, learning=True) == learning
-    assert head_name(network) == "classifier.5"
+    assert last_layer(network) == "classifier.5"
 
 
 @pytest.fixture
@@ -79,7 +86,7 @@ def test_starts_from_a_model_of_this_project_but_for_its_head(source):
     torch.manual_seed(2)
     network = build_network("cnn")
     head = network.classifier[5].weight.clone()
-    assert initialise(network, "cnn", str(source)) == "source (scratch)"
+    assert initialise(network, starting("cnn", str(source))) == "source (scratch)"
     torch.manual_seed(1)
     expected = build_network("cnn").features[0].weight
     assert torch.allclose(network.features[0].weight, expected, atol=1e-3)
@@ -88,18 +95,18 @@ def test_starts_from_a_model_of_this_project_but_for_its_head(source):
 
 def test_weights_that_do_not_fit_are_refused(source):
     with pytest.raises(FerError, match="holds a cnn, not a residual"):
-        initialise(build_network("residual"), "residual", str(source))
+        initialise(build_network("residual"), starting("residual", str(source)))
     with pytest.raises(FerError, match="no ImageNet weights for 'cnn'"):
-        initialise(build_network("cnn"), "cnn", "imagenet")
+        initialise(build_network("cnn"), starting("cnn", "imagenet"))
     with pytest.raises(UnknownModel, match="no model 'nope'"):
-        initialise(build_network("cnn"), "cnn", "nope")
+        initialise(build_network("cnn"), starting("cnn", "nope"))
 
 
 def test_imagenet_out_of_reach_is_a_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://localhost:9")  # nothing listens there
     with pytest.raises(FerError, match="cannot be reached"):
-        initialise(build_network("resnet50"), "resnet50", "imagenet")
+        initialise(build_network("resnet50"), starting("resnet50", "imagenet"))
 
 
 def test_imagenet_weights_are_torchvision_s(monkeypatch, tmp_path):
@@ -112,6 +119,6 @@ def test_imagenet_weights_are_torchvision_s(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     torch.save(published.state_dict(), tmp_path / "hub" / "checkpoints" / url.rsplit("/", 1)[1])
     network = build_network("resnet50")
-    assert initialise(network, "resnet50", "imagenet") == "imagenet"
+    assert initialise(network, starting("resnet50", "imagenet")) == "imagenet"
     assert torch.equal(network.layer4[2].conv3.weight, published.layer4[2].conv3.weight)
     assert network.fc.weight.shape == (7, 2048)

@@ -30,7 +30,7 @@ def test_train_leaves_a_whole_model(training_command, data, tmp_path):
         "train", "cnn", "--data", data, "--out", out, "--images", 256, "epochs=1"
     )
     assert status == 0, stderr
-    assert "test accuracy" in stdout
+    assert "test, by the label: accuracy" in stdout
     names = {path.name for path in out.iterdir()}
     assert names == {
         "config.json", "model.safetensors", "metrics.json", "predictions.parquet",
@@ -103,7 +103,7 @@ def test_two_processes_train_one_model(data, tmp_path):
     )  # fmt: skip
     stdout, stderr = run.communicate(timeout=300)
     assert run.returncode == 0, stderr
-    assert stdout.count("test accuracy") == 1
+    assert stdout.count("test, by the label: accuracy") == 1
     assert load_network(tmp_path / "both")[0].network == "cnn"
 
 

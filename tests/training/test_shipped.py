@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 import torch
 
-from bench.model_table import README, with_table
 from fer.artifacts import (
     MODELS,
     list_models,
@@ -15,7 +14,8 @@ from fer.artifacts import (
     weight_digests,
     weight_files,
 )
-from fer.report import accuracy_interval, predicted_labels, read_predictions
+from fer.artifacts.report import accuracy_interval, predicted_labels, read_predictions
+from tools.model_table import README, with_table
 from training.data import load_split
 from training.evaluate import predict_logits
 

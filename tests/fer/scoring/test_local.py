@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from fer.faces.preprocessing import Crops
 from fer.scoring.folder import Entry, list_folder
 from fer.scoring.local import BATCH, classify, score_entries
 
@@ -39,10 +40,11 @@ def test_a_face_s_place_in_a_batch_does_not_change_a_bit_of_its_result(recognize
         0, 256, (BATCH + 5, 1, 48, 48), generator=torch.Generator().manual_seed(1)
     )
     faces = faces.to(torch.uint8)
-    together = classify(recognizer, [faces])
+    together = classify(recognizer, [Crops({48: faces})])
     for index in (0, 3, BATCH - 1, BATCH, BATCH + 4):
-        assert torch.equal(classify(recognizer, [faces[index : index + 1]])[0], together[index])
-    assert torch.equal(classify(recognizer, [faces.flip(0)]).flip(0), together)
+        alone = classify(recognizer, [Crops({48: faces[index : index + 1]})])[0]
+        assert torch.equal(alone, together[index])
+    assert torch.equal(classify(recognizer, [Crops({48: faces.flip(0)})]).flip(0), together)
     assert classify(recognizer, []).shape == (0, 7)
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from fer.boxes import Box
 from fer.errors import UnreadableImage
+from fer.faces.boxes import Box
 from fer.recognizer import Face
 from fer.scoring.rows import COLUMNS, error_row, photo_rows, safe_path, to_frame
 

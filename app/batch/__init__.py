@@ -1,0 +1,1 @@
+"""What the batch page is made of."""

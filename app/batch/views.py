@@ -1,0 +1,209 @@
+"""The batch page's views: a job at work, and what came of it."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import pyarrow as pa
+import streamlit as st
+
+from app.batch.select import ORDERS, ordered, select
+from app.batch.ways_in import jobs
+from app.figures.emotions import emotion_counts
+from app.server.jobs import Job, to_csv, to_pandas, to_parquet
+from app.shared import show_rows
+from fer.emotions import EMOTIONS
+from fer.wording import duration, percent
+
+STATUSES = {
+    "ok": "face found",
+    "whole_image": "scored whole",
+    "no_face": "no face",
+    "error": "unreadable",
+}
+LIVE_ROWS = 50  # newest rows shown while a batch is being scored
+TABLE_ROWS = 5_000  # rows of a result sent to the browser; the downloads have all
+GALLERY = 48  # faces on a page of the gallery
+
+
+def downloads(label: str, name: str, table: Callable[[], pa.Table]) -> None:
+    """Show the two download buttons; what they send is made when they are pressed.
+
+    Args:
+        label: what is sent, after "CSV: ".
+        name: of the file, without its ending.
+        table: makes the rows to send.
+    """
+    kinds = (
+        ("CSV", "csv", "text/csv", lambda: to_csv(table())),
+        ("Parquet", "parquet", "application/vnd.apache.parquet", lambda: to_parquet(table())),
+    )
+    for kind, ending, mime, make in kinds:
+        st.download_button(
+            f"{kind}: {label}",
+            make,
+            f"{name}.{ending}",
+            mime,
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"download-{kind}",
+        )
+
+
+@st.fragment(run_every=1.0)
+def watch(job: Job) -> None:
+    """Show a job at work, anew every second, and the whole page once it has ended."""
+    if not job.running:
+        st.rerun()
+    progress = job.progress()
+    left = progress.remaining
+    pace = (
+        "Looking at the first photos …"
+        if left is None
+        else f"{progress.rate:.1f} photos/s · {duration(left)} left"
+    )
+    share = progress.done / progress.total
+    st.progress(share, f"{progress.done:,} of {progress.total:,} · {pace}")
+    with st.grid(min_column_width=140):
+        st.metric("Faces", f"{progress.faces:,}")
+        st.metric("Unreadable files", f"{progress.errors:,}")
+        st.metric("Other files skipped", f"{job.skipped:,}")
+    newest = job.table()
+    newest = newest.slice(max(0, len(newest) - LIVE_ROWS))
+    show_rows(to_pandas(newest).iloc[::-1], "The newest rows, one a face, as they are scored")
+
+
+def show_summary(job: Job, table: pd.DataFrame) -> None:
+    """Say what came out, in figures and as a distribution."""
+    progress = job.progress()
+    if job.failure:
+        st.error(job.failure, icon=":material/error:")
+    if not job.complete:
+        st.warning(
+            f"Stopped early: {progress.done:,} of {progress.total:,} files are accounted for.",
+            icon=":material/stop_circle:",
+        )
+    left, right = st.columns([2, 3], gap="large")
+    with left, st.grid(min_column_width=130):
+        st.metric("Photos", f"{progress.done:,}")
+        st.metric("Faces", f"{progress.faces:,}")
+        st.metric("Photos without a face", f"{(table['status'] == 'no_face').sum():,}")
+        st.metric("Unreadable files", f"{progress.errors:,}")
+    with right:
+        counts = {name: int((table["emotion"] == name).sum()) for name in EMOTIONS}
+        st.plotly_chart(
+            emotion_counts(counts),
+            key="distribution",
+            config={"displayModeBar": False},
+            alt="Faces by emotion: "
+            + ", ".join(f"{counts[emotion]:,} {emotion}" for emotion in EMOTIONS),
+        )
+    st.caption(
+        f"Scored with {job.model} in {duration(progress.seconds)}, {progress.rate:.1f} photos/s. "
+        f"Other files skipped: {job.skipped:,}."
+    )
+
+
+def filters() -> tuple[list[str], list[str], tuple[float, float]]:
+    """Show the filters and return the statuses, emotions and confidences asked for."""
+    left, middle, right = st.columns([3, 4, 3], gap="medium")
+    statuses = left.pills(
+        "Status",
+        list(STATUSES),
+        format_func=lambda status: STATUSES[status],
+        selection_mode="multi",
+        wrap=True,
+        key="status",
+    )
+    emotions = middle.pills("Emotion", EMOTIONS, selection_mode="multi", wrap=True, key="emotion")
+    low, high = right.slider("Confidence", 0, 100, (0, 100), format="%d%%", key="confidence")
+    return list(statuses), list(emotions), (low / 100, high / 100)
+
+
+def show_gallery(job: Job, rows: pd.DataFrame) -> None:
+    """Show the faces of rows, page by page."""
+    faces = rows[rows["emotion"].notna()]
+    kept = faces[faces.index.isin(list(job.crops))]
+    if kept.empty:
+        st.caption("No faces here.")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        order = st.selectbox("Order", ORDERS, key="order", width=220)
+        pages = -(-len(kept) // GALLERY)
+        page = st.pagination(pages, key=f"page-{pages}") if pages > 1 else 1
+    if len(kept) < len(faces):
+        st.caption(
+            f"Pictures of {len(kept):,} of these {len(faces):,} faces are kept: the first of each "
+            "emotion."
+        )
+    part = ordered(kept, order).iloc[(page - 1) * GALLERY : page * GALLERY]
+    with st.grid(min_column_width=110):
+        for index, row in zip(part.index.tolist(), part.to_dict("records"), strict=True):
+            said = f"{row['emotion']} {percent(row['confidence'])}"
+            st.image(
+                job.crops[index],
+                caption=said,
+                width="stretch",
+                alt=f"Face {row['face'] + 1} of {row['path']}: {said}",
+            )
+
+
+def show_result(job: Job) -> None:
+    """Show what came of a job that has ended."""
+    packed = job.table()
+    table = to_pandas(packed)
+    show_summary(job, table)
+    st.subheader("Faces and files")
+    rows = select(table, *filters())
+    label = f"{len(rows):,} rows" if len(rows) == len(table) else f"{len(rows):,} rows chosen"
+    with st.container(horizontal=True):
+        downloads(label, "emotions", lambda: packed.take(rows.index.to_numpy()))
+    gallery, rest = st.tabs(["Faces", "Table"])
+    with gallery:
+        show_gallery(job, rows)
+    with rest:
+        if len(rows) > TABLE_ROWS:
+            st.caption(f"The first {TABLE_ROWS:,} of {len(rows):,} rows; the downloads have all.")
+        show_rows(rows.head(TABLE_ROWS), "One row a face, and one for every other file")
+
+
+def leave() -> None:
+    """Go back to the ways in; the result stays under its address for a while."""
+    st.session_state.pop("batch", None)
+    st.query_params.pop("batch", None)
+
+
+def forget(job: Job) -> None:
+    """Drop a result now, for everyone who has its address."""
+    jobs().forget(job.id)
+    leave()
+
+
+def show_job(job: Job) -> None:
+    """Show a job, at work or ended, under its name and what can be done with it."""
+    running = job.running  # asked once: it may end at any moment
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text(job.name, width="stretch")
+        if running:
+            # Not in the fragment: what a press sends is found by a name that each run makes anew,
+            # and the fragment runs every second.
+            downloads("what is done so far", "emotions-so-far", job.table)
+            st.button(
+                "Stopping …" if job.cancelling else "Cancel",
+                icon=":material/stop_circle:",
+                on_click=job.cancel,
+                disabled=job.cancelling,
+                key="cancel",
+            )
+        else:
+            st.button("New batch", icon=":material/add:", on_click=leave, key="new")
+            st.button(
+                "Delete this result",
+                icon=":material/delete:",
+                on_click=forget,
+                args=(job,),
+                key="forget",
+            )
+    if running:
+        watch(job)
+    else:
+        show_result(job)

@@ -1,0 +1,139 @@
+"""What the comparison page's views share: a figure with its downloads, images with the answers."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from app.server.folders import find_folder, readable_root
+from fer.artifacts.report import PROBABILITIES
+from fer.compare.fer2013 import read_test_images
+from fer.compare.metrics import Answers
+from fer.compare.paired import listing
+from fer.emotions import EMOTIONS
+from fer.errors import FerError
+from fer.faces.images import read_image
+from fer.scoring.rows import safe_path
+
+GALLERY = 24  # faces shown before the visitor asks for the rest
+FACE = 96  # pixels on the page; the images have 48
+
+
+def show(
+    figure: go.Figure,
+    table: pd.DataFrame,
+    name: str,
+    alt: str,
+    on_select: Callable[[], None] | None = None,
+) -> None:
+    """Show a figure with its two downloads: the picture in its own corner, the numbers below."""
+    st.plotly_chart(
+        figure,
+        key=name,
+        config={
+            "displaylogo": False,
+            "displayModeBar": True,
+            "modeBarButtons": [["toImage"]],
+            "toImageButtonOptions": {"format": "png", "scale": 3, "filename": name},
+        },
+        on_select=on_select or "ignore",
+        selection_mode="points",
+        alt=alt,
+    )
+    numbers(table, name)
+
+
+def numbers(table: pd.DataFrame, name: str) -> None:
+    """Offer a figure's numbers as CSV, in which no photo's name runs as a formula."""
+    safe = table.map(lambda value: safe_path(value) if isinstance(value, str) else value)
+    st.download_button(
+        "Numbers as CSV",
+        safe.to_csv(index=False),
+        f"{name}.csv",
+        "text/csv",
+        key=f"csv-{name}",
+        icon=":material/download:",
+        type="tertiary",
+        on_click="ignore",
+    )
+
+
+def show_images(models: Sequence[Answers], rows: Sequence[object], name: str) -> None:
+    """Show images as a gallery, where the data is at hand, and as a table with probabilities.
+
+    The captions are the first model's answers. Rows that are paths are a visitor's own photos,
+    of which the page has no pictures.
+    """
+    if not rows:
+        return
+    table = listing(models, rows)
+    own = isinstance(rows[0], str)
+    if not own:
+        show_gallery(table, models[0].name, name)
+    shown = table[["row", "true"]].copy()
+    columns: dict[str, Any] = {"row": "photo" if own else "row in fer2013.csv"}
+    for answers in models:
+        shown[f"{answers.name}: named"] = table[f"{answers.name}: named"]
+        shown[f"{answers.name}: confidence"] = table[f"{answers.name}: confidence"]
+        seven = [f"{answers.name}: {column}" for column in PROBABILITIES]
+        shown[f"{answers.name}: all seven"] = table[seven].to_numpy().round(3).tolist()
+        columns[f"{answers.name}: confidence"] = st.column_config.NumberColumn(format="percent")
+        columns[f"{answers.name}: all seven"] = st.column_config.BarChartColumn(
+            y_min=0, y_max=1, help=f"In the order {', '.join(EMOTIONS)}"
+        )
+    st.dataframe(shown, hide_index=True, column_config=columns, height=280,
+                 alt="The images with each model's answer")  # fmt: skip
+    numbers(table, name)
+
+
+def show_gallery(table: pd.DataFrame, model: str, name: str) -> None:
+    """Show the test images themselves, each with its true and its predicted emotion."""
+    count = len(table)
+    try:
+        folder = data_folder()
+        if folder is None:
+            return
+        if count > GALLERY and not st.toggle(f"Show all {count} images", key=f"all-{name}"):
+            count = GALLERY
+        lines = table.head(count)
+        found = read_test_images(folder, lines["row"].tolist())
+        pictures, captions = [], []
+        for line in lines.to_dict("records"):
+            if line["row"] in found:
+                pictures.append(read_image(found[line["row"]]))
+                confidence = line[f"{model}: confidence"]
+                captions.append(f"{line['true']} / {line[f'{model}: named']} {confidence:.0%}")
+    except FerError as error:
+        st.warning(str(error), icon=":material/folder_off:")
+        return
+    if not pictures:
+        st.warning(f"None of these images is in {folder}.", icon=":material/folder_off:")
+        return
+    st.caption("true / predicted, with the confidence")
+    st.image(pictures, captions, width=FACE, alt=captions)
+
+
+def data_folder() -> Path | None:
+    """Return the folder of FER-2013: `$FER_DATA`, or one that is named here by who may.
+
+    Raises:
+        FolderRefused: if there is no such folder where the visitor may read.
+    """
+    default = os.environ.get("FER_DATA", "")
+    root = readable_root(st.get_option("server.address"), st.context.headers)
+    if root is None:
+        return Path(default) if default else None
+    text = st.text_input(
+        "Folder of FER-2013, to see the images themselves",
+        default,
+        key="data_folder",
+        placeholder="a folder with test.parquet",
+        persist_state="session",
+    )
+    if not text or text == default:
+        return Path(default) if default else None
+    return find_folder(text, root)

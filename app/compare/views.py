@@ -1,0 +1,242 @@
+"""The comparison page's views: each takes answers and shows figures and their numbers.
+
+They serve the test images and a visitor's own photos alike; `place` keeps their widgets apart.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from app.compare.images import show, show_images
+from app.figures.comparison import (
+    class_shares,
+    cost_against_accuracy,
+    emotion_bars,
+    learning_curves,
+    reliability_diagram,
+)
+from app.figures.matrices import confusion_difference, confusion_matrix
+from fer.artifacts.evidence import Evidence
+from fer.artifacts.report import Report
+from fer.compare.fer2013 import OFFICIAL_CLASSES
+from fer.compare.metrics import (
+    Answers,
+    calibration_error,
+    calibration_table,
+    confusion_table,
+    pareto_front,
+    per_emotion,
+    share_and_recall,
+)
+from fer.compare.paired import cell_rows, p_text
+from fer.config import ENSEMBLE
+from fer.emotions import EMOTIONS
+
+
+def confusion(models: Sequence[Answers], place: str = "") -> None:
+    """Show confusion matrices side by side, and the images of the cell that is clicked."""
+    kinds = ["Counts", "Share of the row", *(["Difference"] if len(models) == 2 else [])]
+    kind = st.segmented_control(
+        "Cells show", kinds, default=kinds[1], required=True, key=f"{place}cells",
+        bind="query-params",
+    )  # fmt: skip
+    cells = confusion_table(models)
+    shares = kind != "Counts"
+    by_model = {answers.name: cells[cells["model"] == answers.name] for answers in models}
+    if kind == "Difference":
+        first, second = by_model
+        figure, table = confusion_difference(by_model[first], by_model[second])
+        st.markdown(
+            f"What **{second}** has more (blue) or fewer (red) of than **{first}**, in points of "
+            "the row: blue is good on the diagonal and bad off it."
+        )
+        name = f"{place}confusion-difference"
+        show(figure, table, name, f"Confusion of {second} less that of {first}",
+             pick_cell(name, second, place))  # fmt: skip
+    else:
+        top = 1.0 if shares else float(cells["images"].max())
+        with st.grid(min(len(models), 3), min_column_width=330):
+            for model, lines in by_model.items():
+                with st.container():
+                    st.markdown(f"**{model}**")
+                    name = f"{place}confusion-{model}"
+                    show(confusion_matrix(lines, shares, top), lines, name,
+                         f"Confusion matrix of {model}", pick_cell(name, model, place))  # fmt: skip
+        st.caption("All matrices share one colour scale. Click a cell to see its images.")
+    show_cell(models, place)
+
+
+def pick_cell(chart: str, model: str, place: str) -> Callable[[], None]:
+    """Return what a click on a matrix does: choose the model and the cell to list."""
+
+    def pick() -> None:
+        points = st.session_state[chart]["selection"]["points"]
+        if points:
+            true, predicted = points[0]["customdata"][:2]
+            st.session_state[f"{place}by"] = model
+            st.session_state[f"{place}true"] = true
+            st.session_state[f"{place}named"] = predicted
+
+    return pick
+
+
+def show_cell(models: Sequence[Answers], place: str) -> None:
+    """List the images of one cell: those a model names so that are labelled so."""
+    st.subheader("Images of a cell")
+    names = [answers.name for answers in models]
+    first, second, third = st.columns(3)
+    true = first.selectbox(
+        "True", EMOTIONS, index=None, key=f"{place}true", bind="query-params",
+        placeholder="click a cell, or choose",
+    )  # fmt: skip
+    predicted = second.selectbox(
+        "Named", EMOTIONS, index=None, key=f"{place}named", bind="query-params",
+        placeholder="click a cell, or choose",
+    )  # fmt: skip
+    if st.session_state.get(f"{place}by") not in names:
+        st.session_state.pop(f"{place}by", None)
+    by = third.selectbox("By", names, key=f"{place}by", bind="query-params")
+    if true is None or predicted is None or by is None:
+        return
+    answers = next(answers for answers in models if answers.name == by)
+    rows = cell_rows(answers, true, predicted)
+    verb = "right" if true == predicted else "wrong"
+    st.markdown(
+        f"{len(rows):,} images of **{true}** that {by} names **{predicted}** ({verb}), "
+        "the most confident first"
+    )
+    others = [other for other in models if other is not answers]
+    show_images([answers, *others], rows, f"{place}cell-{true}-{predicted}-{by}")
+
+
+def per_class(
+    models: Sequence[Answers],
+    colours: Mapping[str, str],
+    reports: Sequence[Report] = (),
+    place: str = "",
+) -> None:
+    """Show precision, recall and F1 of each emotion beside its share of the training images."""
+    table = per_emotion(models)
+    counts = training_counts(reports)
+    if counts is not None:
+        say_imbalance(models, table, counts)
+    with st.grid(2, min_column_width=330):
+        if counts is not None:
+            with st.container():
+                st.markdown("**Share of the training images**")
+                figure, shares = class_shares(counts)
+                show(figure, shares, f"{place}training-share", "Share of the training images")
+        for measure, title in (("recall", "Recall"), ("precision", "Precision"), ("f1", "F1")):
+            with st.container():
+                st.markdown(f"**{title}**")
+                show(
+                    emotion_bars(table, measure, colours),
+                    table,
+                    f"{place}{measure}",
+                    f"{title} of each emotion",
+                )
+    st.caption("Lines on the bars are 95% intervals; F1 has none of its own.")
+
+
+def training_counts(reports: Sequence[Report]) -> tuple[int, ...] | None:
+    """Return the official class counts of train if the models saw just those images.
+
+    An ensemble saw none itself.
+    """
+    official = OFFICIAL_CLASSES["train"]
+    trained = [report for report in reports if report.get("network") != ENSEMBLE]
+    images = {report.get("training", "images") for report in trained}
+    return official if images == {sum(official)} else None
+
+
+def say_imbalance(models: Sequence[Answers], table: pd.DataFrame, counts: Sequence[int]) -> None:
+    """Answer the study's question: do the rarer emotions fare worse?"""
+    lines = []
+    for answers in models:
+        recalls = table[table["model"] == answers.name]["recall"].tolist()
+        correlation, p_value = share_and_recall(counts, recalls)
+        lines.append(f"{answers.name} {correlation:+.2f} ({p_text(p_value)})")
+    most, least = max(counts) / sum(counts), min(counts) / sum(counts)
+    rarest = EMOTIONS[list(counts).index(min(counts))]
+    commonest = EMOTIONS[list(counts).index(max(counts))]
+    st.markdown(
+        f"**Are the classes unbalanced?** Yes: {commonest} is {most:.1%} of the training images, "
+        f"{rarest} {least:.1%}. Rank correlation of an emotion's share with its recall, from −1 "
+        f"to +1 over seven emotions: {'; '.join(lines)}."
+    )
+
+
+def calibration(models: Sequence[Answers], colours: Mapping[str, str], place: str = "") -> None:
+    """Show how often each model is right when it is as sure as it says."""
+    table = calibration_table(models)
+    with st.grid(min(len(models), 3), min_column_width=330):
+        for answers in models:
+            lines = table[table["model"] == answers.name]
+            errors = {
+                when: calibration_error(bins) for when, bins in lines.groupby("when", sort=False)
+            }
+            text = f"**{answers.name}** · calibration error {errors['after']:.3f}"
+            if "before" in errors:
+                text += f", {errors['before']:.3f} before temperature {answers.temperature:.2f}"
+            with st.container():
+                st.markdown(text)
+                show(
+                    reliability_diagram(lines, colours[answers.name]),
+                    lines,
+                    f"{place}calibration-{answers.name}",
+                    f"Reliability diagram of {answers.name}",
+                )
+
+
+def cost(table: pd.DataFrame, colours: Mapping[str, str]) -> None:
+    """Show what accuracy costs, for all models, with those that none beats."""
+    axes = {
+        "multiply-adds": "multiply-adds a face",
+        "parameters": "parameters",
+        "MB": "megabytes of weights",
+        "ms a face": "milliseconds a face on this machine",
+        "training minutes": "minutes of training",
+    }
+    kind = st.segmented_control(
+        "Cost", list(axes), default="multiply-adds", required=True, key="cost",
+        bind="query-params",
+    )  # fmt: skip
+    known = table[table[kind].notna()].reset_index(drop=True)
+    if known.empty:
+        st.info("Not measured yet: time the models with the button above.")
+        return
+    known["front"] = pareto_front(known[kind].tolist(), known["accuracy"].tolist())
+    columns = ["model", kind, "accuracy", "low", "high", "front"]
+    show(cost_against_accuracy(known[columns], kind, axes[kind], colours), known[columns],
+         f"cost-{kind.replace(' ', '-')}", f"Test accuracy against {axes[kind]}")  # fmt: skip
+    st.caption("All models, not only the chosen ones; error bars are 95% intervals.")
+
+
+def learning(evidence: Sequence[Evidence], colours: Mapping[str, str]) -> None:
+    """Show loss and accuracy by epoch, on train and validation."""
+    histories = {}
+    for item in evidence:
+        if item.history is not None and len(item.history):  # of an ensemble there is none
+            histories[item.name] = item.history
+    if not histories:
+        return
+    table = pd.concat(
+        [history.assign(model=name) for name, history in histories.items()], ignore_index=True
+    )
+    table = table[["model", *(column for column in table if column != "model")]]
+    with st.grid(2, min_column_width=330):
+        for measure in ("accuracy", "loss"):
+            with st.container():
+                st.markdown(f"**{measure.capitalize()}**")
+                show(learning_curves(histories, measure, colours), table,
+                     f"learning-{measure}", f"{measure} by epoch")  # fmt: skip
+    kept = [
+        f"{item.name} epoch {item.report.get('chosen', 'epoch')}"
+        for item in evidence
+        if item.report.get("chosen", "epoch")
+    ]
+    st.caption(
+        "Dotted: train, as measured while training, on augmented images. Solid: validation. "
+        + (f"Kept: {', '.join(kept)}." if kept else "")
+    )

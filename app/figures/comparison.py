@@ -1,0 +1,276 @@
+"""Plotly figures of the tables of `fer.compare.metrics`; pure functions, one colour per model.
+
+They set no colour of text or background: the page's theme does. `app.figures.matrices` draws the
+others.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from app.figures.style import GREY, finish
+from fer.compare.references import HUMAN_ACCURACY, HUMAN_SPREAD
+from fer.emotions import COLOURS, EMOTIONS
+
+# Paul Tol's bright scheme and three of his vibrant and muted ones: mid-tones, told apart by
+# colour-blind readers and on white and near-black pages alike.
+MODEL_COLOURS = (
+    "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#ee7733", "#009988",
+    "#8866cc", "#999933",
+)  # fmt: skip
+
+
+def model_colours(names: Sequence[str]) -> dict[str, str]:
+    """Give each model its colour, by its place in the list of all models."""
+    return {name: MODEL_COLOURS[i % len(MODEL_COLOURS)] for i, name in enumerate(names)}
+
+
+def emotion_bars(table: pd.DataFrame, measure: str, colours: Mapping[str, str]) -> go.Figure:
+    """Draw precision, recall or F1 as a group of bars for each emotion, a bar a model.
+
+    Args:
+        table: as `fer.compare.metrics.per_emotion` returns it; intervals are drawn where it
+            has them.
+    """
+    figure = go.Figure()
+    for model, lines in table.groupby("model", sort=False):
+        error = None
+        if f"{measure}_low" in table:
+            value = lines[measure]
+            error = {
+                "type": "data",
+                "symmetric": False,
+                "array": (lines[f"{measure}_high"] - value).tolist(),
+                "arrayminus": (value - lines[f"{measure}_low"]).tolist(),
+                "thickness": 1,
+                "width": 2,
+                "color": GREY,
+            }
+        figure.add_trace(
+            go.Bar(
+                name=str(model),
+                x=lines["emotion"].tolist(),
+                y=lines[measure].tolist(),
+                error_y=error,
+                marker_color=colours[str(model)],
+                customdata=lines[["images", "named", "right"]].to_numpy().tolist(),
+                hovertemplate="%{x}: %{y:.1%}<br>%{customdata[0]} images, %{customdata[1]} named "
+                "so, %{customdata[2]} right<extra>%{fullData.name}</extra>",
+            )
+        )
+    figure.update_layout(barmode="group", bargap=0.25)
+    figure.update_yaxes(range=[0, 1], tickformat=".0%", fixedrange=True)
+    figure.update_xaxes(fixedrange=True)
+    return finish(figure, height=300)
+
+
+def class_shares(counts: Sequence[int]) -> tuple[go.Figure, pd.DataFrame]:
+    """Draw each emotion's share of the training images; return the figure and its table."""
+    table = pd.DataFrame({"emotion": list(EMOTIONS), "images": list(counts)})
+    table["share"] = table["images"] / table["images"].sum()
+    figure = go.Figure(
+        go.Bar(
+            x=table["emotion"].tolist(),
+            y=table["share"].tolist(),
+            marker_color=[COLOURS[emotion] for emotion in EMOTIONS],
+            text=[f"{share:.1%}" for share in table["share"]],
+            textposition="outside",
+            cliponaxis=False,
+            customdata=table["images"].tolist(),
+            hovertemplate="%{x}: %{customdata:,} images, %{y:.1%}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(tickformat=".0%", fixedrange=True, rangemode="tozero")
+    figure.update_xaxes(fixedrange=True)
+    return finish(figure, height=300, showlegend=False), table
+
+
+def reliability_diagram(table: pd.DataFrame, colour: str) -> go.Figure:
+    """Draw one model's accuracy against its confidence, and how many images are behind it.
+
+    Args:
+        table: one model's lines of `fer.compare.metrics.calibration_table`.
+    """
+    figure = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=[0, 1],
+            y=[0, 1],
+            mode="lines",
+            name="as sure as right",
+            line={"color": GREY, "width": 1, "dash": "dot"},
+            showlegend=False,
+            hoverinfo="skip",
+        ),
+        row=1,
+        col=1,
+    )
+    styles = {"before": ("dash", "circle-open", 0.45), "after": ("solid", "circle", 1.0)}
+    for when, (dash, symbol, opacity) in styles.items():
+        bins = table[table["when"] == when]
+        if bins.empty:
+            continue
+        name = f"{when} temperature"
+        counts = bins["images"].tolist()
+        figure.add_trace(
+            go.Scatter(
+                x=bins["confidence"].tolist(),
+                y=bins["accuracy"].tolist(),
+                mode="lines+markers",
+                name=name,
+                legendgroup=when,
+                line={"color": colour if when == "after" else GREY, "dash": dash, "width": 2},
+                marker={"symbol": symbol, "size": 7},
+                cliponaxis=False,
+                customdata=counts,
+                hovertemplate="sure %{x:.1%}, right %{y:.1%}<br>of %{customdata:,} images"
+                f"<extra>{name}</extra>",
+            ),
+            row=1,
+            col=1,
+        )
+        figure.add_trace(
+            go.Bar(
+                x=((bins["low"] + bins["high"]) / 2).tolist(),
+                y=counts,
+                width=((bins["high"] - bins["low"]) * 0.9).tolist(),
+                name=name,
+                legendgroup=when,
+                showlegend=False,
+                marker_color=colour if when == "after" else GREY,
+                opacity=opacity,
+                hovertemplate=f"%{{y:,}} images<extra>{name}</extra>",
+            ),
+            row=2,
+            col=1,
+        )
+    figure.update_layout(barmode="overlay")
+    figure.update_xaxes(range=[0, 1], dtick=0.2, tickformat=".0%", fixedrange=True)
+    figure.update_xaxes(title="confidence", row=2, col=1)
+    figure.update_yaxes(fixedrange=True)
+    figure.update_yaxes(title="right", range=[0, 1], tickformat=".0%", row=1, col=1)
+    figure.update_yaxes(title="images", row=2, col=1)
+    return finish(figure, height=420)
+
+
+def cost_against_accuracy(
+    table: pd.DataFrame, cost: str, title: str, colours: Mapping[str, str]
+) -> go.Figure:
+    """Draw accuracy with its interval against a cost, and the line of those that none beats.
+
+    Args:
+        table: a line a model: `model`, the column `cost`, `accuracy`, `low`, `high`, `front`.
+        title: of the cost's axis.
+    """
+    figure = go.Figure()
+    front = table[table["front"]].sort_values(cost)
+    figure.add_trace(
+        go.Scatter(
+            x=front[cost].tolist(),
+            y=front["accuracy"].tolist(),
+            mode="lines",
+            line={"color": GREY, "dash": "dot", "shape": "hv"},
+            name="none is cheaper and better",
+            hoverinfo="skip",
+        )
+    )
+    low, high = np.log10([table[cost].min(), table[cost].max()])
+    for line in table.to_dict("records"):
+        on_the_left = np.log10(line[cost]) <= (low + high) / 2
+        figure.add_trace(
+            go.Scatter(
+                x=[line[cost]],
+                y=[line["accuracy"]],
+                error_y={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [line["high"] - line["accuracy"]],
+                    "arrayminus": [line["accuracy"] - line["low"]],
+                    "thickness": 1.5,
+                },
+                mode="markers+text",
+                text=[line["model"]],
+                textposition="top right" if on_the_left else "top left",
+                marker={"size": 11, "color": colours[line["model"]]},
+                name=line["model"],
+                showlegend=False,
+                hovertemplate=f"{title}: %{{x:,}}<br>accuracy %{{y:.2%}}, "
+                f"{line['low']:.2%} to {line['high']:.2%}<extra>{line['model']}</extra>",
+            )
+        )
+    figure.add_hrect(
+        y0=HUMAN_ACCURACY - HUMAN_SPREAD,
+        y1=HUMAN_ACCURACY + HUMAN_SPREAD,
+        fillcolor=GREY,
+        opacity=0.12,
+        line_width=0,
+        annotation_text=f"people, {HUMAN_ACCURACY:.0%} ± {HUMAN_SPREAD:.0%}",
+        annotation_position="bottom right",
+    )
+    room = 0.15 * max(high - low, 0.5)
+    limits = [low - room, high + room]
+    figure.update_xaxes(title=title, type="log", range=limits, fixedrange=True)
+    figure.update_yaxes(title="test accuracy", tickformat=".0%", fixedrange=True)
+    return finish(figure, height=420)
+
+
+def learning_curves(
+    histories: Mapping[str, pd.DataFrame], measure: str, colours: Mapping[str, str]
+) -> go.Figure:
+    """Draw `loss` or `accuracy` by epoch: train thin and dotted, validation solid.
+
+    Args:
+        histories: `history.csv` by model; a column it lacks is left out.
+    """
+    figure = go.Figure()
+    for model, history in histories.items():
+        for split, dash, width in (("train", "dot", 1.5), ("validation", "solid", 2)):
+            if f"{split}_{measure}" not in history:
+                continue
+            figure.add_trace(
+                go.Scatter(
+                    x=history["epoch"].tolist(),
+                    y=history[f"{split}_{measure}"].tolist(),
+                    mode="lines",
+                    name=f"{model}, {split}",
+                    line={"color": colours[model], "dash": dash, "width": width},
+                    hovertemplate="epoch %{x}: %{y:.4f}<extra>%{fullData.name}</extra>",
+                )
+            )
+    figure.update_xaxes(title="epoch", fixedrange=True)
+    figure.update_yaxes(title=measure, fixedrange=True)
+    if measure == "accuracy":
+        figure.update_yaxes(tickformat=".0%")
+    return finish(figure, height=360)
+
+
+def duel_bar(parts: Mapping[str, int], colours: Mapping[str, str]) -> go.Figure:
+    """Draw how many images both models, only one, or neither gets right, as one stacked bar.
+
+    Args:
+        parts: images by name of the part.
+        colours: of the parts; those without are grey, the last of them hatched.
+    """
+    total = max(sum(parts.values()), 1)
+    figure = go.Figure()
+    for number, (name, count) in enumerate(parts.items(), start=1):
+        figure.add_trace(
+            go.Bar(
+                x=[count],
+                y=[""],
+                orientation="h",
+                name=f"{name}: {count:,}",
+                marker_color=colours.get(name, GREY),
+                marker_pattern_shape="/" if number == len(parts) else "",
+                hovertemplate=f"{name}: {count:,} images, {count / total:.1%}<extra></extra>",
+            )
+        )
+    figure.update_layout(barmode="stack")
+    figure.update_xaxes(visible=False, fixedrange=True, range=[0, total])
+    figure.update_yaxes(visible=False, fixedrange=True)
+    return finish(figure, height=140, legend_traceorder="normal")

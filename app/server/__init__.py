@@ -1,0 +1,1 @@
+"""What keeps a server of many visitors upright: batches, what they may hand in, memory."""

@@ -1,0 +1,308 @@
+"""Batches scored in the background: they outlive the page that started them, and are found again.
+
+A job belongs to whoever knows its id, which cannot be guessed. Results stay in memory and are
+dropped by number, size and age; nothing is written to disk.
+"""
+
+import io
+import logging
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from app.server.memory import give_back
+from app.server.uploads import Batch
+from fer.emotions import EMOTIONS
+from fer.errors import NothingToScore, TooMuch, UnreadableImage
+from fer.faces.boxes import Box
+from fer.faces.images import EXTENSIONS, read_image
+from fer.recognizer import Recognizer
+from fer.scoring.csv_output import HEADER, csv_lines
+from fer.scoring.folder import Entry
+from fer.scoring.local import score_entries
+from fer.scoring.parquet_output import SCHEMA
+
+CROPS_EACH = 200
+"""Faces of each emotion that the gallery keeps a picture of: some 5 MB for all seven."""
+CROP_SIDE = 112  # pixels
+READERS = 2  # what is read is at hand, and may unpack to much: few at a time
+CHUNK = 512  # rows kept as dictionaries before they are packed, to a tenth of their size
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is."""
+
+    total: int
+    """Files to score."""
+    done: int
+    """Files scored, or found unreadable."""
+    faces: int
+    errors: int
+    seconds: float
+    """Since it began, until now or until it ended."""
+
+    @property
+    def rate(self) -> float:
+        """Files a second."""
+        return self.done / self.seconds if self.seconds else 0.0
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds left at this rate; `None` as long as there is none."""
+        return (self.total - self.done) / self.rate if self.done else None
+
+
+class Job:
+    """A batch that is being scored, or was."""
+
+    def __init__(
+        self,
+        batch: Batch,
+        recognizer: Recognizer,
+        model: str,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.id = secrets.token_urlsafe(24)
+        self.name = batch.name
+        self.skipped = batch.skipped
+        self.model = model
+        self.crops: dict[int, bytes] = {}
+        """JPEGs of the first faces of each emotion, by their row in the table."""
+        self.failure: str | None = None
+        """What ended it before its time, other than `cancel`."""
+        self._entries: Sequence[Entry] = batch.entries
+        self._total = len(batch.entries)
+        self._recognizer = recognizer
+        self._on_end = on_end
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._packed: list[pa.Table] = []
+        self._rows: list[dict[str, Any]] = []
+        self._done = self._faces = self._errors = self._count = 0
+        self._cropped: Counter[str] = Counter()
+        self._began = time.monotonic()
+        self._ended: float | None = None
+        self._thread = threading.Thread(target=self._run, name=f"batch-{self.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to score; returns at once."""
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """Ask the job to stop after the photos that it is at; what is done stays."""
+        self._stop.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the job has ended, for so long at most; say whether it has."""
+        self._thread.join(seconds)
+        return not self.running
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._ended is None
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stop.is_set()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every file is accounted for."""
+        return self._done == self._total
+
+    @property
+    def age(self) -> float:
+        """Seconds since it ended; 0 before."""
+        return 0.0 if self._ended is None else time.monotonic() - self._ended
+
+    def progress(self) -> Progress:
+        """Return how far it is."""
+        with self._lock:
+            seconds = (self._ended or time.monotonic()) - self._began
+            return Progress(self._total, self._done, self._faces, self._errors, seconds)
+
+    def table(self) -> pa.Table:
+        """Return the rows so far, with all columns."""
+        with self._lock:
+            parts = [*self._packed, pa.Table.from_pylist(self._rows, schema=SCHEMA)]
+        return pa.concat_tables(parts)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the result takes, roughly."""
+        return self.table().nbytes + sum(map(len, list(self.crops.values())))
+
+    def _run(self) -> None:
+        try:
+            scored = score_entries(
+                self._entries, self._recognizer, self.model, readers=READERS, stop=self._stop
+            )
+            for entry, rows in zip(self._entries, scored, strict=False):
+                self._add(entry, rows)
+        except Exception:
+            # Whatever it is, the visitor must not wait for it, and keeps what is done.
+            log.exception("The batch %r ended early", self.name)
+            self.failure = "Something went wrong on the server; its log says what."
+        finally:
+            self._entries = ()  # lets go of the photos
+            give_back()
+            self._ended = time.monotonic()
+            self._on_end()
+
+    def _add(self, entry: Entry, rows: list[dict[str, Any]]) -> None:
+        crops = self._cut(entry, rows)
+        with self._lock:
+            self.crops |= {self._count + index: crop for index, crop in crops.items()}
+            self._rows += rows
+            self._count += len(rows)
+            self._done += 1
+            self._faces += sum(row.get("emotion") is not None for row in rows)
+            self._errors += sum(row["status"] == "error" for row in rows)
+            if len(self._rows) >= CHUNK:
+                self._packed.append(pa.Table.from_pylist(self._rows, schema=SCHEMA))
+                self._rows = []
+
+    def _cut(self, entry: Entry, rows: list[dict[str, Any]]) -> dict[int, bytes]:
+        """Cut out the faces that the gallery has room for; the photo is read again for them."""
+        wanted = {
+            index: row
+            for index, row in enumerate(rows)
+            if row.get("emotion") in EMOTIONS and self._cropped[row["emotion"]] < CROPS_EACH
+        }
+        if not wanted:
+            return {}
+        try:
+            photo = read_image(entry.read())
+        except (OSError, UnreadableImage):
+            log.info("%s was scored and has gone since: no picture of its faces", entry.path)
+            return {}
+        framing = self._recognizer.config.preprocessing.framing
+        crops = {}
+        for index, row in wanted.items():
+            self._cropped[row["emotion"]] += 1
+            box = Box(*(row[edge] for edge in ("x1", "y1", "x2", "y2")))
+            square = box if row["status"] == "whole_image" else framing.square(box, *photo.size)
+            buffer = io.BytesIO()
+            photo.resize((CROP_SIDE, CROP_SIDE), box=square).save(buffer, "JPEG", quality=80)
+            crops[index] = buffer.getvalue()
+        return crops
+
+
+def to_pandas(table: pa.Table) -> pd.DataFrame:
+    """Return a job's rows for pandas, where whole numbers stay whole beside empty cells."""
+    return table.to_pandas(types_mapper={pa.int32(): pd.Int32Dtype()}.get)
+
+
+def to_csv(table: pa.Table) -> bytes:
+    """Return a job's rows as `fer score` writes them."""
+    return HEADER + csv_lines(table.to_pylist())
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    """Return a job's rows as a Parquet file."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+class Jobs:
+    """The jobs of all visitors of a server, within limits; safe to use from any thread."""
+
+    def __init__(
+        self,
+        running: int = 4,
+        kept: int = 20,
+        kept_bytes: int = 500_000_000,
+        kept_seconds: float = 2 * 60 * 60,
+    ) -> None:
+        """Set the limits.
+
+        Args:
+            running: jobs at a time.
+            kept: results kept; the oldest go first, as they do for the next two.
+            kept_bytes: what they may take together.
+            kept_seconds: how long after a job's end.
+        """
+        self.running = running
+        self.kept = kept
+        self.kept_bytes = kept_bytes
+        self.kept_seconds = kept_seconds
+        self._jobs: dict[str, Job] = {}
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+
+    def start(self, batch: Batch, recognizer: Recognizer, model: str) -> Job:
+        """Start to score a batch in the background.
+
+        Raises:
+            NothingToScore: if there are no photos in it.
+            TooMuch: if as many jobs as may run at a time do.
+        """
+        if not batch.entries:
+            raise NothingToScore(
+                f"There are no photos in {batch.name!r} ({batch.skipped:,} other files): "
+                f"what is scored is {', '.join(EXTENSIONS)}."
+            )
+        with self._lock:
+            self._drop()
+            if sum(job.running for job in self._jobs.values()) >= self.running:
+                raise TooMuch(
+                    f"{self.running} batches are being scored on this server, and no more run at "
+                    "a time: try again when one is done."
+                )
+            job = Job(batch, recognizer, model, self._drop_in_time)
+            self._jobs[job.id] = job
+        job.start()
+        return job
+
+    def find(self, id_: str) -> Job | None:
+        """Return a job by its id, if it is still kept."""
+        with self._lock:
+            self._drop()
+            return self._jobs.get(id_)
+
+    def forget(self, id_: str) -> None:
+        """Drop a job and its result, and stop it if it runs."""
+        with self._lock:
+            job = self._jobs.pop(id_, None)
+        if job:
+            job.cancel()
+
+    def _drop_in_time(self) -> None:
+        """See that results go when their time is over, whoever comes: one timer for all."""
+        with self._lock:
+            self._drop()
+            ended = [job.age for job in self._jobs.values() if not job.running]
+            if self._timer or not ended:
+                return
+            self._timer = threading.Timer(self.kept_seconds - max(ended) + 1, self._time_is_over)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _time_is_over(self) -> None:
+        with self._lock:
+            self._timer = None
+        self._drop_in_time()
+
+    def _drop(self) -> None:
+        """Drop results beyond the limits; the newest always stays its time."""
+        ended = [job for job in self._jobs.values() if not job.running]
+        total = 0
+        for rank, job in enumerate(sorted(ended, key=lambda job: job.age)):
+            total += job.nbytes
+            beyond = rank and (rank >= self.kept or total > self.kept_bytes)
+            if beyond or job.age > self.kept_seconds:
+                del self._jobs[job.id]

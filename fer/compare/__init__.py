@@ -1,0 +1,1 @@
+"""Statistics of what models answer to labelled images; nothing here loads weights."""

@@ -1,0 +1,158 @@
+"""A user's own photos: the batch scorer's table and true labels -> answers to compare.
+
+The labels are a CSV with `path` and `label`, and with `face` where photos show several. A label
+is one of the seven emotions or its number.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+import pandas as pd
+
+from fer.artifacts.report import PROBABILITIES
+from fer.compare.metrics import Answers
+from fer.emotions import EMOTIONS
+from fer.errors import UnreadableTable
+
+SCORED = ("ok", "whole_image")
+"""What the batch scorer calls the rows that hold a face."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Labelled faces with each model's answer, and what had to be left out."""
+
+    models: list[Answers]
+    left_out: dict[str, list[str]]
+    """Photos by the reason, as a phrase: "has no label". A photo may stand under several."""
+
+
+def match(scores: Sequence[IO[bytes]], labels: IO[bytes]) -> Labelled:
+    """Join the batch scorer's tables with true labels.
+
+    Without a column `face` in the labels, a photo with more than one face is left out: which of
+    them the label means is not known.
+
+    Args:
+        scores: one or more CSVs of the batch scorer; each `model` in them is compared.
+        labels: a CSV with `path`, `label` and perhaps `face`.
+
+    Raises:
+        UnreadableTable: if a file is not such a table, or nothing is left to compare.
+    """
+    truth = _read(labels, ["path", "label"])
+    by_face = "face" in truth
+    keys = ["path", "face"] if by_face else ["path"]
+    left_out: dict[str, list[str]] = {}
+    truth["path"] = truth["path"].map(_path)
+    truth["label"] = truth["label"].map(_label)
+    if by_face:
+        truth["face"] = pd.to_numeric(truth["face"], errors="coerce")
+    _leave_out(left_out, truth, truth["label"].isna(), "has a label that is none of the seven")
+    truth = truth[truth["label"].notna()].drop_duplicates([*keys, "label"])
+    twice = truth.duplicated(keys, keep=False)
+    _leave_out(left_out, truth, twice, "has two labels that differ")
+    truth = truth[~twice]
+
+    tables = [_read(file, ["path", "status", "face", "model", *PROBABILITIES]) for file in scores]
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    if table.empty:
+        raise UnreadableTable("The batch scorer's table has no rows.")
+    table["path"] = table["path"].map(_path)
+    table["face"] = pd.to_numeric(table["face"], errors="coerce")
+    models = []
+    for name, rows in table.groupby("model", sort=False):
+        models.append(_answers(str(name), rows, truth, keys, left_out))
+    models = [answers for answers in models if len(answers.table)]
+    if not models:
+        raise UnreadableTable(
+            "No face has both a score and a label: are the paths of the two tables the same?"
+        )
+    return Labelled(models, left_out)
+
+
+def _answers(
+    name: str,
+    rows: pd.DataFrame,
+    truth: pd.DataFrame,
+    keys: list[str],
+    left_out: dict[str, list[str]],
+) -> Answers:
+    photos = set(rows["path"])
+    _leave_out(left_out, truth, ~truth["path"].isin(photos), f"has a label but no row of {name}")
+    _leave_out(left_out, rows, ~rows["path"].isin(truth["path"]), "has a score but no label")
+    rows = rows[rows["path"].isin(truth["path"])]
+    scored = rows["status"].isin(SCORED)
+    _leave_out(left_out, rows, rows["status"] == "no_face", "has no face that was found")
+    other = ~scored & (rows["status"] != "no_face")
+    _leave_out(left_out, rows, other, "could not be read")
+    rows = rows[scored]
+    probabilities = rows[PROBABILITIES].apply(pd.to_numeric, errors="coerce")
+    sound = np.isclose(probabilities.sum(axis=1, skipna=False), 1, atol=1e-2)
+    _leave_out(left_out, rows, ~sound, "has probabilities that do not sum to 1")
+    rows = rows[sound].assign(**probabilities[sound])
+    repeated = rows.duplicated(["path", "face"])
+    _leave_out(left_out, rows, repeated, "is scored twice")
+    rows = rows[~repeated]
+    if keys == ["path"]:
+        several = rows.duplicated("path", keep=False)
+        _leave_out(left_out, rows, several, "has several faces and one label")
+        rows = rows[~several]
+    joined = rows.merge(truth[[*keys, "label"]], on=keys)
+    if keys != ["path"]:
+        _leave_out(left_out, rows, _not_in(truth, rows, keys), "has a face without a label")
+        known = truth[truth["path"].isin(rows["path"])]
+        reason = "has a label for a face that was not found"
+        _leave_out(left_out, known, _not_in(rows, known, keys), reason)
+    row = joined["path"]
+    if keys != ["path"]:
+        row = row + "#" + joined["face"].astype(int).astype(str)
+    table = joined[["label", *PROBABILITIES]].astype({"label": int})
+    return Answers(name, table.assign(row=row))
+
+
+def _not_in(others: pd.DataFrame, table: pd.DataFrame, keys: list[str]) -> np.ndarray:
+    """Say of each line of a table whether none of the others, each once, has its keys."""
+    found = table[keys].merge(others[keys], on=keys, how="left", indicator=True)
+    return (found["_merge"] == "left_only").to_numpy()
+
+
+def _leave_out(
+    left_out: dict[str, list[str]], table: pd.DataFrame, which: object, reason: str
+) -> None:
+    paths = dict.fromkeys(table.loc[np.asarray(which, dtype=bool), "path"])
+    known = set(left_out.get(reason, []))
+    if new := [path for path in paths if path not in known]:
+        left_out.setdefault(reason, []).extend(new)
+
+
+def _read(file: IO[bytes], columns: list[str]) -> pd.DataFrame:
+    name = getattr(file, "name", "The file")
+    try:
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
+        raise UnreadableTable(f"{name} is not a CSV: {str(error).splitlines()[0]}") from error
+    table.columns = [str(column).strip().lower() for column in table.columns]
+    if table.columns.has_duplicates:
+        raise UnreadableTable(f"{name} has two columns of one name: leave one of them out.")
+    if missing := [column for column in columns if column not in table]:
+        raise UnreadableTable(
+            f"{name} has no column {', '.join(missing)}; it needs {', '.join(columns)}."
+        )
+    return table
+
+
+def _path(path: str) -> str:
+    """Write a path as the batch scorer does, without the `./` it puts before formulas."""
+    return path.strip().replace("\\", "/").removeprefix("./")
+
+
+def _label(label: str) -> float:
+    """Return an emotion's number, given its name or number; not-a-number for anything else."""
+    text = label.strip().lower()
+    if text in EMOTIONS:
+        return EMOTIONS.index(text)
+    numbers = [str(number) for number in range(len(EMOTIONS))]
+    return numbers.index(text) if text in numbers else np.nan

@@ -1,0 +1,167 @@
+"""Face box -> square crop -> tensor: one path for evaluation, the app and the scorer.
+
+Everything before the network happens in two steps. `crop_faces` cuts a face out of a
+photo so that it looks like an image of FER-2013: grey and framed the same way, and as large as
+the network wants it. `Preprocessing.tensor` turns such images, from a photo or from the data set,
+into what the network was trained on. The parameters of both live in the model's `config.json`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from fer.faces.boxes import Box
+
+FACE_SIZE = 48
+"""Side in pixels of an image of FER-2013, and the least of a crop."""
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How a face sits in an image of FER-2013, measured in heights of its detected box.
+
+    The defaults are the medians over the training images; `python -m bench.framing`
+    measures them again.
+    """
+
+    side: float = 0.88
+    """Side of the square crop in heights of the face box."""
+    centre_x: float = 0.49
+    """Where the box's centre sits in the crop, from its left edge (0 to 1)."""
+    centre_y: float = 0.525
+    """Where the box's centre sits in the crop, from its top edge (0 to 1)."""
+
+    def square(self, box: Box, width: int, height: int) -> Box:
+        """Return the square to cut out around a face, in pixels.
+
+        A square that would leave the image (`width` x `height` pixels) is moved back into it,
+        or shrunk where the image is smaller, so that a crop never holds made-up pixels.
+        """
+        side = min(self.side * box.height, width, height)
+        left = (box.x1 + box.x2) / 2 - self.centre_x * side
+        top = (box.y1 + box.y2) / 2 - self.centre_y * side
+        left = min(max(left, 0), width - side)
+        top = min(max(top, 0), height - side)
+        return Box(left, top, left + side, top + side)
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Faces cut out of photos at each size that a model wants; an ensemble may want several."""
+
+    by_size: Mapping[int, Tensor]
+    """Side in pixels -> uint8 `[N, 1, side, side]`, the same faces in the same order."""
+
+    @classmethod
+    def join(cls, parts: Sequence["Crops"]) -> "Crops":
+        """Join the faces of several photos; one photo at least."""
+        sizes = parts[0].by_size
+        return cls({size: torch.cat([part.by_size[size] for part in parts]) for size in sizes})
+
+    def __len__(self) -> int:
+        return len(next(iter(self.by_size.values())))
+
+    def __getitem__(self, which: slice) -> "Crops":
+        return self._each(lambda faces: faces[which])
+
+    def to(self, device: torch.device | str) -> "Crops":
+        """Return the faces on a device."""
+        return self._each(lambda faces: faces.to(device))
+
+    def flip(self, dimension: int) -> "Crops":
+        """Return the faces mirrored, as `Tensor.flip`."""
+        return self._each(lambda faces: faces.flip(dimension))
+
+    def filled(self, count: int) -> "Crops":
+        """Return so many faces: these, and empty ones behind them."""
+        return self._each(lambda x: F.pad(x, (0, 0, 0, 0, 0, 0, 0, count - len(x))))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Crops":
+        return Crops({size: change(faces) for size, faces in self.by_size.items()})
+
+
+Faces = Tensor | Crops
+"""Face images: `[N, 1, H, H]`, uint8 or float in 0..1, or crops at several sizes."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What a network expects of a face, as stored in its `config.json`."""
+
+    size: int = FACE_SIZE
+    """Side of the network's input in pixels."""
+    channels: int = 1
+    """1 for grey; 3 repeats the grey channel, for architectures made for colour."""
+    mean: float = 0.0
+    """Subtracted from pixels scaled to 0..1."""
+    std: float = 1.0
+    """Divides what is left."""
+    mirrored: bool = False
+    """Whether the mirror image is asked too, and both answers are averaged."""
+    framing: Framing = Framing()
+
+    @property
+    def crop_size(self) -> int:
+        """Side in pixels at which a face is cut out of a photo for this network."""
+        return max(self.size, FACE_SIZE)
+
+    def tensor(self, faces: Faces) -> Tensor:
+        """Turn face images into the network's input.
+
+        Args:
+            faces: of the data set (uint8), augmented (float), or cut out of photos.
+
+        Returns:
+            float32 `[N, channels, size, size]` on the same device.
+        """
+        if isinstance(faces, Crops):
+            faces = faces.by_size[self.crop_size]
+        if faces.dtype == torch.uint8:
+            if faces.shape[-1] < self.size:
+                faces = enlarge(faces, self.size)
+            faces = faces.float() / 255
+        if self.size != faces.shape[-1]:
+            faces = F.interpolate(
+                faces, size=(self.size, self.size), mode="bilinear", antialias=True
+            )
+        faces = (faces - self.mean) / self.std
+        return faces.expand(-1, self.channels, -1, -1)
+
+
+def enlarge(faces: Tensor, size: int) -> Tensor:
+    """Enlarge uint8 faces `[N, 1, H, H]` to `[N, 1, size, size]`, in whole steps of grey.
+
+    The one way by which a small face grows, be it an image of FER-2013 or cut from a photo.
+    """
+    larger = F.interpolate(faces.float(), size=(size, size), mode="bilinear", antialias=True)
+    return larger.round().to(torch.uint8)
+
+
+def crop_faces(image: Image.Image, squares: Sequence[Box], size: int = FACE_SIZE) -> Tensor:
+    """Cut faces out of a photo, grey and as large as a network wants them.
+
+    A face that has fewer pixels than that is cut at its own size, then enlarged.
+
+    Args:
+        image: the upright photo, mode RGB or L.
+        squares: what to cut, in its pixels and inside it, from `Framing.square`.
+        size: side of the crops in pixels.
+
+    Returns:
+        uint8 `[len(squares), 1, size, size]`.
+    """
+    crops = torch.empty(len(squares), 1, size, size, dtype=torch.uint8)
+    for crop, square in zip(crops, squares, strict=True):
+        own = max(round(square.height), 1)
+        side = size if size == FACE_SIZE else min(size, own)
+        # What is cut at 48 pixels is cut so whatever its own size: those models' answers stay.
+        # Pillow samples inside fractional corners exactly, and antialiases.
+        face = image.resize((side, side), Image.Resampling.BILINEAR, box=square).convert("L")
+        pixels = torch.from_numpy(np.asarray(face).copy())[None, None]
+        crop[:] = pixels[0] if side == size else enlarge(pixels, size)[0]
+    return crops

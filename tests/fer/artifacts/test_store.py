@@ -1,0 +1,133 @@
+import json
+import shutil
+
+import pytest
+import torch
+
+from fer.artifacts import (
+    DEFAULT_MODEL,
+    find_model,
+    list_models,
+    load_network,
+    replace_folder,
+    save_weights,
+)
+from fer.config import ModelConfig
+from fer.errors import FerError, UnknownModel
+from fer.faces.preprocessing import Framing, Preprocessing
+from fer.networks import build_network
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A small but complete model's folder."""
+    torch.manual_seed(0)
+    folder = tmp_path / "tiny"
+    save_weights(build_network("cnn"), folder)
+    (folder / "config.json").write_text(ModelConfig("cnn", temperature=1.5).to_json())
+    return folder
+
+
+def test_config_survives_a_round_trip():
+    config = ModelConfig(
+        network="cnn",
+        network_arguments={"dropout": 0.1},
+        preprocessing=Preprocessing(size=64, channels=3, framing=Framing(side=1.1)),
+        temperature=0.9,
+    )
+    assert ModelConfig.from_json(config.to_json()) == config
+
+
+def test_weights_come_back_in_fp16_precision(model):
+    torch.manual_seed(0)
+    expected = build_network("cnn")
+    config, network = load_network(model)
+    assert config.temperature == 1.5
+    assert not network.training
+    for name, value in network.state_dict().items():
+        assert value.dtype in (torch.float32, torch.int64)
+        assert torch.equal(value, expected.state_dict()[name].half().to(value.dtype)), name
+
+
+def test_large_statistics_survive(tmp_path):
+    network = build_network("cnn")
+    network.features[2].running_var.fill_(1e6)
+    save_weights(network, tmp_path)
+    (tmp_path / "config.json").write_text(ModelConfig("cnn").to_json())
+    assert (load_network(tmp_path)[1].features[2].running_var == 1e6).all()
+
+
+def test_weights_are_readable_by_everyone(model):
+    assert (model / "model.safetensors").stat().st_mode & 0o777 == 0o644
+
+
+def test_weights_that_overflow_are_refused_before_writing(tmp_path):
+    network = build_network("cnn")
+    with torch.no_grad():
+        network.classifier[1].weight[0, 0] = 1e6
+    with pytest.raises(FerError, match=r"classifier\.1\.weight"):
+        save_weights(network, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_finds_shipped_models_and_folders(model, monkeypatch, tmp_path):
+    assert find_model("cnn").name == "cnn"
+    assert find_model(model) == model
+    with pytest.raises(UnknownModel, match=r"no model 'nope'.*cnn"):
+        find_model("nope")
+    assert list_models()[0] == DEFAULT_MODEL
+    monkeypatch.setattr("fer.artifacts.store.MODELS", tmp_path)
+    assert list_models() == ["tiny"]
+
+
+def break_config(folder):
+    (folder / "config.json").write_text('{"network": "cnn"')
+
+
+def reorder_labels(folder):
+    values = json.loads((folder / "config.json").read_text())
+    values["labels"].reverse()
+    (folder / "config.json").write_text(json.dumps(values))
+
+
+def add_key(folder):
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(values | {"surprise": 1}))
+
+
+def remove_weights(folder):
+    (folder / "model.safetensors").unlink()
+
+
+def truncate_weights(folder):
+    data = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(data[: len(data) // 2])
+
+
+def drop_a_weight(folder):
+    from safetensors.torch import load_file, save_file
+
+    state = load_file(folder / "model.safetensors")
+    state.pop("classifier.1.bias")
+    save_file(state, folder / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [break_config, reorder_labels, add_key, remove_weights, truncate_weights, drop_a_weight],
+)
+def test_damaged_models_are_refused_with_one_sentence(damage, model):
+    damage(model)
+    with pytest.raises(UnknownModel) as caught:
+        load_network(model)
+    assert "\n" not in str(caught.value)
+    assert str(model) in str(caught.value)
+
+
+def test_replacing_a_folder_leaves_nothing_of_the_old_one(model, tmp_path):
+    new = tmp_path / "new.partial"
+    shutil.copytree(model, new)
+    (model / "stale").touch()
+    replace_folder(new, model)
+    assert not (model / "stale").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]

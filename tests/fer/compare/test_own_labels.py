@@ -1,0 +1,133 @@
+import io
+
+import pandas as pd
+import pytest
+
+from fer.artifacts.report import PROBABILITIES
+from fer.compare.own_labels import match
+from fer.emotions import EMOTIONS
+from fer.errors import UnreadableTable
+
+
+def scored(path, emotion="happy", status="ok", face=0, model="cnn"):
+    """A row of the batch scorer's table."""
+    row = {"path": path, "status": status, "face": face, "model": model}
+    if status in ("ok", "whole_image"):
+        row |= dict.fromkeys(PROBABILITIES, 0.05) | {f"p_{emotion}": 0.7}
+    return row
+
+
+def csv(rows, name="scores.csv"):
+    columns = ["path", "status", "face", *PROBABILITIES, "model"]
+    file = io.BytesIO(pd.DataFrame(rows, columns=columns).to_csv(index=False).encode())
+    file.name = name
+    return file
+
+
+def labels(text):
+    file = io.BytesIO(text.encode())
+    file.name = "labels.csv"
+    return file
+
+
+def test_labels_by_name_and_number_are_joined():
+    rows = [scored("a.jpg"), scored("b.jpg", "sad", "whole_image"), scored("./=c.jpg", "fear")]
+    found = match([csv(rows)], labels("path,label\na.jpg,Happy\nb.jpg,4\n=c.jpg,angry\n"))
+    (answers,) = found.models
+    assert answers.name == "cnn"
+    assert answers.table["row"].tolist() == ["a.jpg", "b.jpg", "=c.jpg"]
+    assert [EMOTIONS[label] for label in answers.labels] == ["happy", "sad", "angry"]
+    assert [EMOTIONS[guess] for guess in answers.predicted] == ["happy", "sad", "fear"]
+    assert found.left_out == {}
+
+
+def test_what_does_not_match_is_counted_and_named():
+    rows = [
+        scored("good.jpg"), scored("two.jpg"), scored("two.jpg", face=1), scored("extra.jpg"),
+        scored("nobody.jpg", status="no_face"), scored("broken.jpg", status="error"),
+        scored("odd.jpg") | {"p_sad": 3}, scored("twice.jpg"), scored("twice.jpg"),
+        scored("unsure.jpg"), scored("wrong.jpg"),
+    ]  # fmt: skip
+    text = "path,label\n" + "".join(
+        f"{name}.jpg,happy\n"
+        for name in ("good", "two", "nobody", "broken", "odd", "twice", "gone", "unsure")
+    )
+    found = match([csv(rows)], labels(text + "unsure.jpg,sad\nwrong.jpg,joyful\n"))
+    assert found.models[0].table["row"].tolist() == ["good.jpg", "twice.jpg"]
+    assert found.left_out == {
+        "has a label that is none of the seven": ["wrong.jpg"],
+        "has two labels that differ": ["unsure.jpg"],
+        "has a label but no row of cnn": ["gone.jpg"],
+        "has a score but no label": ["extra.jpg", "unsure.jpg", "wrong.jpg"],
+        "has no face that was found": ["nobody.jpg"],
+        "could not be read": ["broken.jpg"],
+        "has probabilities that do not sum to 1": ["odd.jpg"],
+        "is scored twice": ["twice.jpg"],
+        "has several faces and one label": ["two.jpg"],
+    }
+
+
+def test_several_faces_are_told_apart_by_number():
+    rows = [scored("two.jpg"), scored("two.jpg", "sad", face=1), scored("two.jpg", face=2)]
+    found = match([csv(rows)], labels("path,face,label\ntwo.jpg,1,sad\ntwo.jpg,0,happy\n"))
+    assert found.models[0].table["row"].tolist() == ["two.jpg#0", "two.jpg#1"]
+    assert (found.models[0].predicted == found.models[0].labels).all()
+    assert found.left_out == {"has a face without a label": ["two.jpg"]}
+
+
+def test_two_models_in_one_table_or_in_two():
+    first, second = scored("a.jpg", model="cnn"), scored("a.jpg", "sad", model="flagship")
+    for files in ([csv([first, second])], [csv([first]), csv([second])]):
+        found = match(files, labels("path,label\na.jpg,sad\n"))
+        assert [answers.name for answers in found.models] == ["cnn", "flagship"]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", "labels.csv is not a CSV"),
+        ("path;label\na.jpg;happy\n", "labels.csv has no column path, label"),
+        ("path,label\nb.jpg,happy\n", "No face has both a score and a label"),
+        ("path,label\na.jpg,joyful\n", "No face has both a score and a label"),
+        ('path,label\n"a.jpg,happy\n', "labels.csv is not a CSV"),
+    ],
+)
+def test_a_wrong_table_of_labels_is_one_sentence(text, named):
+    with pytest.raises(UnreadableTable, match=named) as caught:
+        match([csv([scored("a.jpg")])], labels(text))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_table_of_scores_is_one_sentence():
+    good = labels("path,label\na.jpg,happy\n")
+    with pytest.raises(UnreadableTable, match=r"other\.csv has no column status, face, model"):
+        match([labels_file("path,emotion\na.jpg,happy\n")], good)
+    with pytest.raises(UnreadableTable, match="has no rows"):
+        match([csv([])], labels("path,label\na.jpg,happy\n"))
+    binary = io.BytesIO(b"\xff\xfe\x00PNG")
+    with pytest.raises(UnreadableTable, match="is not a CSV"):
+        match([binary], labels("path,label\na.jpg,happy\n"))
+
+
+def labels_file(text):
+    file = labels(text)
+    file.name = "other.csv"
+    return file
+
+
+def test_a_labelled_face_that_was_not_found_is_named():
+    found = match([csv([scored("a.jpg")])], labels("path,face,label\na.jpg,0,sad\na.jpg,1,sad\n"))
+    assert len(found.models[0].table) == 1
+    assert found.left_out == {"has a label for a face that was not found": ["a.jpg"]}
+
+
+def test_a_digit_that_is_none_of_ours_is_no_label():
+    found = match(
+        [csv([scored("a.jpg"), scored("b.jpg")])], labels("path,label\na.jpg,²\nb.jpg,6\n")
+    )
+    assert found.left_out["has a label that is none of the seven"] == ["a.jpg"]
+
+
+def test_two_columns_of_one_name_get_a_sentence():
+    with pytest.raises(UnreadableTable, match="two columns of one name"):
+        match([csv([scored("a.jpg")])], labels("path,label,Label\na.jpg,sad,happy\n"))

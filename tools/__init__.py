@@ -1,0 +1,1 @@
+"""What tests, measurements and pictures share: the app at work, the machine, checks of figures."""
