@@ -18,8 +18,8 @@ from tools.machine import conditions
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- models: begin -->\n", "<!-- models: end -->\n"
 HEADER = (
-    "| model | weights | size | multiply-adds | ms a face | validation | test | 95% interval "
-    "| macro F1 |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+    "| model | weights | size | multiply-adds | ms a face | votes, validation | votes, test "
+    "| 95% interval | label, validation | label, test | 95% interval |\n" + "| --- " * 11 + "|\n"
 )
 TIME = re.compile(r"^\| `(.+?)` \|(?:.*?\|){3} ([\d.]+) \|", re.MULTILINE)
 
@@ -39,13 +39,22 @@ def with_table(readme: str, times: dict[str, float] | None = None) -> str:
 
 def _line(name: str, time: float | None) -> str:
     report = Report.read(find_model(name))
-    test = report.metrics["splits"]["test"]["plain"]
-    low, high = test["accuracy_interval_95"]
+    view = report.get("views") or "plain"
+    cells = []
+    for measure in (("votes",), ()):
+        validation, test = (
+            report.get("splits", split, *measure, view) for split in ("validation", "test")
+        )
+        if test is None:
+            cells += ["–"] * 3
+            continue
+        low, high = test["accuracy_interval_95"]
+        cells += [f"{validation['accuracy']:.4f}", f"{test['accuracy']:.4f}"]
+        cells += [f"{low:.4f} to {high:.4f}"]
     return (
         f"| `{name}` | {report.parameters:,} | {report.weights_bytes / 1e6:.1f} MB "
         f"| {report.metrics['multiply_adds'] / 1e6:,.0f} M "
-        f"| {'–' if time is None else f'{time:.1f}'} | {report.accuracy('validation'):.4f} "
-        f"| {report.accuracy('test'):.4f} | {low:.4f} to {high:.4f} | {test['macro_f1']:.4f} |\n"
+        f"| {'–' if time is None else f'{time:.1f}'} | {' | '.join(cells)} |\n"
     )
 
 

@@ -7,6 +7,7 @@ python -m training card cnn
 python -m training publish cnn --repo-id ORG/NAME
 """
 
+import dataclasses
 import os
 import signal
 import sys
@@ -34,7 +35,7 @@ from training.data import SPLITS, load_split
 from training.engine import fit
 from training.ensemble import assemble
 from training.evaluate import evaluate
-from training.recipe import list_recipes, load_recipe
+from training.recipe import Recipe, list_recipes, load_recipe
 from training.zoo import train_all
 
 app = typer.Typer(
@@ -151,19 +152,49 @@ def prepare_(
 
 @app.command("list")
 def list_() -> None:
-    """Print the recipes, each with what it reached."""
+    """Print the recipes and the models that they left, with what each reached by both measures."""
     finished = {folder.name: folder for folder in finished_artifacts()}
-    print(f"{'recipe':32}{'epochs':>7}{'validation':>12}{'test':>9}  init")
+    print(f"{'':33}{'':7}{'label':>15}{'votes':>18}")
+    print(f"{'recipe':33}{'epochs':>7}{'valid.':>9}{'test':>8}{'valid.':>10}{'test':>8}  learnt")
     for name in list_recipes():
         recipe = load_recipe(name)
-        if name not in finished:
-            print(f"{name:32}{recipe.epochs:7}{'not trained':>21}  {recipe.init}")
-            continue
-        report = Report.read(finished[name])
-        print(
-            f"{name:32}{recipe.epochs:7}{report.accuracy('validation'):12.4f}"
-            f"{report.accuracy('test'):9.4f}  {report.metrics['init']}"
-        )
+        folders = [finished.get(name + head.suffix) for head in recipe.heads]
+        for head, folder in zip(recipe.heads, folders, strict=True):
+            line = f"{name + head.suffix:33}{recipe.epochs or '–':>7}"
+            if folder is None:
+                print(f"{line}{'not trained':>35}  {_learnt(recipe, recipe.init)}")
+                continue
+            ran = load_recipe(str(folder / "recipe.toml"))
+            report = Report.read(folder)
+            init = report.metrics["init"]
+            print(f"{line}{_figures(report)}  {_learnt(ran, init)}{_changed(recipe, ran)}")
+
+
+def _figures(report: Report) -> str:
+    """Return the accuracies on validation and test, by the label and by the votes."""
+    view = report.get("views") or "plain"
+    cells = []
+    for votes in ((), ("votes",)):
+        for split, width in (("validation", 10 if votes else 9), ("test", 8)):
+            value = report.get("splits", split, *votes, view, "accuracy")
+            cells.append(f"{'–' if value is None else f'{value:.4f}':>{width}}")
+    return "".join(cells)
+
+
+def _learnt(recipe: Recipe, init: str) -> str:
+    """Say in a line what a recipe learns, and from where it starts."""
+    if recipe.network == ENSEMBLE:
+        return f"the best set of its candidates by the {recipe.choose_by}"
+    aim = {0.0: "labels", 1.0: "votes"}.get(recipe.votes_weight, f"{recipe.votes_weight:.0%} votes")
+    teachers = f" and {', '.join(recipe.teachers)}" if recipe.teachers else ""
+    return f"{aim}{' and labels' if recipe.label_head else ''}{teachers}, from {init}"
+
+
+def _changed(recipe: Recipe, ran: Recipe) -> str:
+    """Say by which values the run that left a model differed from the recipe of today."""
+    now, then = dataclasses.asdict(recipe), dataclasses.asdict(ran)
+    changed = [f"{key}={then[key]}" for key in now if key != "name" and now[key] != then[key]]
+    return f"; run with {', '.join(changed)}" if changed else ""
 
 
 @app.command("card")

@@ -12,19 +12,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ORDER = (
+    "mobilenet",
+    "cnn-votes",
     "flagship",
     "cnn",
     "resnet50",  # learns from the flagship
+    "efficientnet_lite2-all",
+    "efficientnet_lite2-unfreeze45",
+    "efficientnet_lite2-unfreeze20",
+    "efficientnet_lite2-frozen",
     "efficientnet_v2_l",  # the next three start from it
     "efficientnet_v2_l-unfreeze45",
     "efficientnet_v2_l-unfreeze20",
     "efficientnet_v2_l-frozen",
     "ensemble",  # of what is there by then
-    "lite",  # learns from the ensemble
+    "lite",  # learns from the CNN and the flagship
 )
 """The recipes in the order in which they are trained."""
 
-TEACHERS = {"resnet50": "flagship", "lite": "ensemble"}
+TEACHERS = {"resnet50": ["flagship"], "lite": ["cnn", "flagship"]}
 """Who learns from whom."""
 
 MEMBERS = [name for name in ORDER if name not in ("efficientnet_v2_l", "ensemble", "lite")]
@@ -57,7 +63,7 @@ def _overrides(name: str, runs: Path) -> list[str]:
     if name.startswith("efficientnet_v2_l-"):
         return [f"init={runs / 'efficientnet_v2_l'}"]
     if name in TEACHERS:
-        return [f"teachers={json.dumps([str(runs / TEACHERS[name])])}"]
+        return [f"teachers={json.dumps([str(runs / teacher) for teacher in TEACHERS[name]])}"]
     if name == "ensemble":
         there = [other for other in MEMBERS if (runs / other / "metrics.json").is_file()]
         return [f"network_arguments.members={json.dumps(there)}"]

@@ -1,5 +1,6 @@
 """The shipped models: what they state follows from their predictions, weights and the data."""
 
+import dataclasses
 import json
 
 import pandas as pd
@@ -18,6 +19,7 @@ from fer.artifacts.report import accuracy_interval, predicted_labels, read_predi
 from tools.model_table import README, with_table
 from training.data import load_split
 from training.evaluate import predict_logits
+from training.recipe import list_recipes, load_recipe
 
 
 @pytest.fixture(params=list_models())
@@ -92,6 +94,18 @@ def test_the_epoch_kept_is_the_one_that_validated_best(folder, metrics):
     best = history.loc[history["validation_accuracy"].idxmax(), "validation_accuracy"]
     kept = history.set_index("epoch").loc[metrics["chosen"]["epoch"], "validation_accuracy"]
     assert kept == best
+
+
+def test_its_recipe_is_what_was_run(folder, metrics):
+    ran = load_recipe(str(folder / "recipe.toml"))
+    recipe = next(
+        recipe
+        for recipe in map(load_recipe, list_recipes())
+        if folder.name in [recipe.name + head.suffix for head in recipe.heads]
+    )
+    assert dataclasses.replace(ran, name=recipe.name) == recipe
+    if "training" in metrics:
+        assert metrics["training"]["epochs"] == recipe.epochs
 
 
 def test_readme_s_table_is_what_the_metrics_say(metrics):

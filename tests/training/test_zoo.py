@@ -1,13 +1,15 @@
 from fer.artifacts import read_config
 from training import zoo
-from training.recipe import list_recipes
+from training.recipe import list_recipes, load_recipe
 from training.zoo import MEMBERS, ORDER, TEACHERS, train_all
 
 
 def test_every_recipe_is_in_the_zoo_after_what_it_builds_upon():
     assert sorted(ORDER) == list_recipes()
     assert ORDER.index("efficientnet_v2_l") < ORDER.index("efficientnet_v2_l-frozen")
-    assert all(ORDER.index(teacher) < ORDER.index(pupil) for pupil, teacher in TEACHERS.items())
+    for pupil, teachers in TEACHERS.items():
+        assert all(ORDER.index(teacher) < ORDER.index(pupil) for teacher in teachers)
+        assert load_recipe(pupil).teachers == teachers
     assert all(ORDER.index(member) < ORDER.index("ensemble") for member in MEMBERS)
 
 
