@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
+from app.figures.style import readable
 from fer.emotions import COLOURS, EMOTIONS
 from fer.wording import percent
 
@@ -51,7 +52,7 @@ def bars_by_emotion(
     )
     figure.update_xaxes(range=[0, end], visible=False, fixedrange=True)
     figure.update_yaxes(autorange="reversed", fixedrange=True, title=None, showgrid=False)
-    return figure
+    return readable(figure)
 
 
 def emotion_counts(counts: Mapping[str, int]) -> go.Figure:

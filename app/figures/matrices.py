@@ -7,10 +7,13 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.figures.style import finish
+from app.figures.style import TEXT, finish
 from fer.emotions import EMOTIONS
 
-BLUE, RED = "68,119,170", "204,80,70"
+# The fullest colour lets so much of the page through that the text's colour, near-black on white
+# or near-white on near-black, keeps 4.5 : 1 on every cell.
+PALE, FULL = 0.03, 0.75
+BLUE, RED = "rgba(68,119,170,{})", "rgba(204,80,70,{})"
 
 
 def confusion_matrix(cells: pd.DataFrame, shares: bool, top: float) -> go.Figure:
@@ -23,7 +26,7 @@ def confusion_matrix(cells: pd.DataFrame, shares: bool, top: float) -> go.Figure
     """
     values = cells["share" if shares else "images"].fillna(0)
     texts = [f"{value:.0%}" if shares else f"{value:,}" for value in values]
-    scale = [[0, f"rgba({BLUE},0.03)"], [1, f"rgba({BLUE},1)"]]
+    scale = [[0, BLUE.format(PALE)], [1, BLUE.format(FULL)]]
     hover = [
         f"{line['true']}, named {line['predicted']}: {line['images']:,} images"
         + ("" if pd.isna(line["share"]) else f", {line['share']:.1%} of {line['true']}")
@@ -35,7 +38,10 @@ def confusion_matrix(cells: pd.DataFrame, shares: bool, top: float) -> go.Figure
 def confusion_difference(
     first: pd.DataFrame, second: pd.DataFrame
 ) -> tuple[go.Figure, pd.DataFrame]:
-    """Draw how much larger shares of its rows the second model's matrix has than the first's.
+    """Draw where the second model is better (blue) or worse (red) than the first.
+
+    The numbers are how much larger its shares of the rows are, in points: more is better on the
+    diagonal and worse beside it.
 
     Args:
         first, second: two models' lines of `fer.compare.metrics.confusion_table`.
@@ -46,16 +52,17 @@ def confusion_difference(
     keys = ["true", "predicted"]
     table = second.set_index(keys)[["images", "share"]] - first.set_index(keys)[["images", "share"]]
     table = table.reset_index()
-    values = table["share"].fillna(0)
-    texts = [f"{100 * value:+.0f}" for value in values]
+    more = table["share"].fillna(0)
+    better = more.where(table["true"] == table["predicted"], -more)
+    texts = [f"{100 * value:+.0f}" for value in more]
     texts = [text if any(c in "123456789" for c in text) else "0" for text in texts]
     hover = [
         f"{line['true']}, named {line['predicted']}: {text} points"
         for line, text in zip(table.to_dict("records"), texts, strict=True)
     ]
-    scale = [[0, f"rgba({RED},1)"], [0.5, f"rgba({BLUE},0.03)"], [1, f"rgba({BLUE},1)"]]
-    top = max(values.abs().max(), 1e-9)
-    return _matrix(table, values, texts, hover, scale, (-top, top)), table
+    scale = [[0, RED.format(FULL)], [0.5, BLUE.format(PALE)], [1, BLUE.format(FULL)]]
+    top = max(better.abs().max(), 1e-9)
+    return _matrix(table, better, texts, hover, scale, (-top, top)), table
 
 
 def _matrix(
@@ -81,32 +88,31 @@ def _matrix(
             hoverinfo="skip",
         )
     )
-    # Plotly selects points, not cells: an unseen square lies on each.
+    # Plotly selects points, not cells: an unseen square lies on each, and is seen when selected.
     figure.add_trace(
         go.Scatter(
             x=cells["predicted"].tolist(),
             y=cells["true"].tolist(),
             customdata=cells[["true", "predicted"]].to_numpy().tolist(),
             mode="markers",
-            marker={"symbol": "square", "size": 34, "opacity": 0},
-            selected={"marker": {"opacity": 0.3, "color": "white"}},
+            marker={"symbol": "square-open", "size": 34, "opacity": 0, "line": {"width": 2}},
+            selected={"marker": {"opacity": 1, "color": TEXT}},
             unselected={"marker": {"opacity": 0}},
             hovertext=hover,
             hovertemplate="%{hovertext}<extra></extra>",
             showlegend=False,
         )
     )
-    # Annotations, because a selection dims other texts. On a full colour they are white.
-    strong = values.abs() > 0.42 * max(abs(limits[0]), limits[1])
+    # Annotations, because a selection dims other texts.
     figure.layout.annotations = [
         {
             "x": line["predicted"],
             "y": line["true"],
             "text": text,
-            "font": {"size": 13} | ({"color": "white"} if white else {}),
+            "font": {"size": 13, "color": TEXT},
             "showarrow": False,
         }
-        for line, text, white in zip(cells.to_dict("records"), texts, strong, strict=True)
+        for line, text in zip(cells.to_dict("records"), texts, strict=True)
     ]
     figure.update_xaxes(title="named", side="top", fixedrange=True, showgrid=False)
     figure.update_yaxes(title="true", autorange="reversed", fixedrange=True, showgrid=False)

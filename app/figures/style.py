@@ -1,8 +1,12 @@
 """What all figures share."""
 
 import plotly.graph_objects as go
+from streamlit.elements.lib.streamlit_plotly_theme import GRAY_90
 
 GREY = "#8a929c"
+TEXT = GRAY_90
+"""Stands for the text's colour: the browser puts near-black or near-white in its place, as the
+theme is. What Streamlit gives figures otherwise has 3.8 : 1 on white."""
 
 
 def finish(figure: go.Figure, **layout: object) -> go.Figure:
@@ -15,4 +19,13 @@ def finish(figure: go.Figure, **layout: object) -> go.Figure:
         }
         | layout
     )
+    return readable(figure)
+
+
+def readable(figure: go.Figure) -> go.Figure:
+    """Write a figure's texts, on its axes too, in the theme's text colour."""
+    figure.update_layout(font_color=TEXT, legend_font_color=TEXT)
+    axis = {"tickfont_color": TEXT, "title_font_color": TEXT}
+    figure.update_xaxes(**axis)
+    figure.update_yaxes(**axis)
     return figure

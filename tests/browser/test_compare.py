@@ -107,6 +107,18 @@ def test_rows_of_the_table_choose_the_models(page, compare):
     expect(page).to_have_url(re.compile("models=flagship&models=cnn"))
 
 
+@pytest.mark.parametrize("load", range(4))
+def test_every_press_of_a_pill_holds(page, compare, load):
+    open_page(page, f"{compare}?view=Confusion")
+    charts = page.locator(".js-plotly-plot")
+    expect(charts).to_have_count(2)
+    for name, left in (("cnn", 3), ("resnet50", 2), ("flagship", 1), ("resnet50", 2)):
+        page.get_by_role("button", name=name, exact=True).click()
+        expect(charts).to_have_count(left)
+        page.wait_for_timeout(1_500)  # a choice that snaps back does so with the next run
+        expect(charts).to_have_count(left, timeout=1_000)
+
+
 def test_a_figure_downloads_as_a_large_picture_and_as_numbers(page, compare, tmp_path):
     open_page(page, f"{compare}?models=cnn&view=Calibration")
     chart = page.locator(".js-plotly-plot")
