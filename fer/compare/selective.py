@@ -1,0 +1,86 @@
+"""Selective classification: what it buys to answer only where a model is sure.
+
+Coverage is the share of the faces that are answered, risk the share of those that are answered
+wrongly (El-Yaniv and Wiener 2010; Geifman and El-Yaniv 2017).
+"""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import bootstrap
+
+RESAMPLES = 499
+"""Samples of the bootstrap: enough for two digits of a 95% interval."""
+
+
+def risk_coverage(confidence: np.ndarray, right: np.ndarray) -> pd.DataFrame:
+    """Return risk and coverage at every threshold that tells faces apart.
+
+    Args:
+        confidence: float `[N]`, of the emotions named.
+        right: bool `[N]`, whether they are right.
+
+    Returns:
+        By falling `threshold`: how many faces are `answered`, those of at least this confidence,
+        how many of them `wrong`, and the shares `coverage` and `risk`.
+    """
+    threshold, answered, wrong = _steps(confidence, right)
+    return pd.DataFrame(
+        {
+            "threshold": threshold,
+            "answered": answered,
+            "wrong": wrong,
+            "coverage": answered / len(confidence),
+            "risk": wrong / answered,
+        }
+    )
+
+
+def area_under_risk(confidence: np.ndarray, right: np.ndarray) -> float:
+    """Return the area under the curve of risk against coverage (AURC): its mean risk, 0 at best.
+
+    Faces of equal confidence are answered together, so that no order of theirs is preferred.
+    """
+    _, answered, wrong = _steps(confidence, right)
+    return float(np.diff(answered, prepend=0) @ (wrong / answered) / len(confidence))
+
+
+def area_interval(confidence: np.ndarray, right: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """Return the 95% interval of `area_under_risk`, by bootstrap over the faces (percentiles)."""
+    result = bootstrap(
+        (confidence, right),
+        area_under_risk,
+        paired=True,
+        vectorized=False,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def at_threshold(confidence: np.ndarray, right: np.ndarray, threshold: float) -> tuple[int, int]:
+    """Return how many faces are answered at a threshold, and how many of those rightly."""
+    answered = confidence >= threshold
+    return int(answered.sum()), int(right[answered].sum())
+
+
+def threshold_for(confidence: np.ndarray, right: np.ndarray, wanted: float) -> float | None:
+    """Return the lowest threshold at which so large a share of the answers is right.
+
+    Args:
+        wanted: the share, 0 to 1.
+
+    Returns:
+        `None` where no threshold reaches it.
+    """
+    threshold, answered, wrong = _steps(confidence, right)
+    enough = np.flatnonzero(answered - wrong >= wanted * answered)
+    return float(threshold[enough[-1]]) if len(enough) else None
+
+
+def _steps(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each distinct confidence, falling, with the faces answered and wrong from there on."""
+    order = np.argsort(-confidence, kind="stable")
+    sorted_confidence = confidence[order]
+    last = np.flatnonzero(np.diff(sorted_confidence, append=-1))
+    return sorted_confidence[last], last + 1, np.cumsum(~right[order].astype(bool))[last]
