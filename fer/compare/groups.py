@@ -32,7 +32,7 @@ def by_group(groups: Sequence[str], right: np.ndarray) -> pd.DataFrame:
         interval = accuracy_interval(correct, faces)
         lines.append((name, faces, correct, correct / faces, *interval, p_value))
     columns = ["group", "faces", "right", "accuracy", "low", "high", "p"]
-    table = pd.DataFrame(lines, columns=columns).assign(p_corrected=lambda x: holm(x["p"]))
+    table = pd.DataFrame(lines, columns=columns).assign(p_corrected=lambda x: holm(x["p"].tolist()))
     return table.sort_values("accuracy", kind="stable", ignore_index=True)
 
 
