@@ -122,8 +122,6 @@ def show_rows(rows: pd.DataFrame, alt: str) -> None:
     shown = rows.drop(
         columns=["x1", "y1", "x2", "y2", "detection", "width", "height", "model"], errors="ignore"
     )
-    if "face" in shown:
-        shown["face"] += 1  # as on the pictures
     columns = {
         f"p_{emotion}": st.column_config.ProgressColumn(
             emotion, min_value=0, max_value=1, format="percent", color=colour

@@ -20,7 +20,7 @@ import typer
 from fer.artifacts import DEFAULT_MODEL, find_model, list_models
 from fer.artifacts.report import Report
 from fer.errors import FerError
-from fer.wording import percent
+from fer.wording import named
 
 if TYPE_CHECKING:
     from fer.recognizer import Recognizer
@@ -83,7 +83,7 @@ def predict(
                     else f"face {number} at {box.x1:.0f},{box.y1:.0f} "
                     f"{box.width:.0f}x{box.height:.0f}"
                 )
-                print(f"{path}: {face.emotion} {percent(face.confidence)} ({where})")
+                print(f"{path}: {named(face.by_emotion, face.certain)} ({where})")
     if unreadable:
         raise typer.Exit(2)
 

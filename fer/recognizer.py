@@ -49,6 +49,8 @@ class Face:
     """The detector's confidence; `None` where the whole picture was scored as one face."""
     probabilities: tuple[float, ...]
     """Calibrated, one for each of `fer.emotions.EMOTIONS`; they sum to 1."""
+    threshold: float = 0.0
+    """The model's: see `fer.config.ModelConfig.threshold`."""
 
     @property
     def emotion(self) -> str:
@@ -61,6 +63,16 @@ class Face:
         return max(self.probabilities)
 
     @property
+    def certain(self) -> bool:
+        """Whether it is probable enough to be named; otherwise two emotions should be said."""
+        return self.confidence >= self.threshold
+
+    @property
+    def by_emotion(self) -> dict[str, float]:
+        """The probabilities by the emotions' names."""
+        return dict(zip(EMOTIONS, self.probabilities, strict=True))
+
+    @property
     def whole_image(self) -> bool:
         """Whether no face was found and the picture was taken for a face crop."""
         return self.detection is None
@@ -70,10 +82,11 @@ class Face:
         return {
             "emotion": self.emotion,
             "confidence": self.confidence,
+            "certain": self.certain,
             "box": list(self.box),
             "detection": self.detection,
             "whole_image": self.whole_image,
-            "probabilities": dict(zip(EMOTIONS, self.probabilities, strict=True)),
+            "probabilities": self.by_emotion,
         }
 
 
@@ -124,7 +137,7 @@ class Recognizer:
             photos: PIL images, uint8 arrays, paths or the bytes of files.
 
         Returns:
-            For each photo its faces from left to right. A small square picture in which no
+            For each photo its faces in reading order. A small square picture in which no
             face is found is scored whole, as the one face it may be a crop of.
 
         Raises:
@@ -141,7 +154,10 @@ class Recognizer:
         rows = iter(
             self.probabilities(Crops.join([crops for _, crops in cut])).tolist() if cut else []
         )
-        return [[Face(*place, tuple(next(rows))) for place in places] for places, _ in cut]
+        return [
+            [Face(*place, tuple(next(rows)), self.config.threshold) for place in places]
+            for places, _ in cut
+        ]
 
     def read(self, photo: Source) -> Photo:
         """Read a photo as large as is good for finding and classifying its faces.

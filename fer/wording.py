@@ -1,4 +1,6 @@
-"""How numbers are put to people."""
+"""How numbers and answers are put to people."""
+
+from collections.abc import Mapping
 
 
 def percent(share: float) -> str:
@@ -12,6 +14,20 @@ def percent(share: float) -> str:
     if 0 < share < 0.005:
         return "<1%"
     return f"{share:.0%}"
+
+
+def named(shares: Mapping[str, float], certain: bool) -> str:
+    """Return what a face shows: its likeliest emotion, or two of them where that is not certain.
+
+    >>> named({"happy": 0.9, "sad": 0.04, "fear": 0.06}, certain=True)
+    'happy 90%'
+    >>> named({"happy": 0.2, "sad": 0.42, "fear": 0.38}, certain=False)
+    'unsure: sad 42% or fear 38%'
+    """
+    first, second, *_ = sorted(shares, key=lambda emotion: -shares[emotion])
+    if certain:
+        return f"{first} {percent(shares[first])}"
+    return f"unsure: {first} {percent(shares[first])} or {second} {percent(shares[second])}"
 
 
 def duration(seconds: float) -> str:

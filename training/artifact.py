@@ -133,7 +133,10 @@ def _write_measured(
     """Write what was measured of a model and follows from it; adds the figures to `metrics`."""
     preprocessing = dataclasses.replace(config.preprocessing, mirrored=evaluation.mirrored)
     config = dataclasses.replace(
-        config, preprocessing=preprocessing, temperature=evaluation.temperature
+        config,
+        preprocessing=preprocessing,
+        temperature=evaluation.temperature,
+        threshold=evaluation.threshold,
     )
     (folder / "config.json").write_text(config.to_json())
     metrics["multiply_adds"] = count_multiply_adds(network, preprocessing)

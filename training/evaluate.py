@@ -30,6 +30,8 @@ from training.data import BadData, Split
 from training.heads import Measure
 
 CALIBRATION_BINS = 15
+CERTAIN = 0.9
+"""The share of the faces named as certain that are to be right."""
 OWN_VIEWS = {False: "plain", True: "flip"}
 """What the way in which a model answers is called, by whether it asks the mirror image too."""
 TEN_CROP = 44
@@ -80,6 +82,26 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 
     optimizer.step(closure)
     return log_temperature.exp().item()
+
+
+def fit_threshold(probabilities: Tensor, majority: Tensor) -> float:
+    """Find the least probability from which on the share `CERTAIN` of all answers are right.
+
+    Args:
+        probabilities: calibrated, float `[N, 7]`.
+        majority: int64 `[N]`, of the FER+ votes; images without one do not count.
+
+    Returns:
+        1 if not even the most probable answers are right so often, 0 if no image counts.
+    """
+    known = majority != NO_MAJORITY
+    if not known.any():
+        return 0.0
+    confidence, guesses = probabilities[known].max(1)
+    confidence, order = confidence.sort(descending=True)
+    right = (guesses == majority[known])[order].double().cumsum(0)
+    enough = (right >= CERTAIN * torch.arange(1, len(right) + 1)).nonzero()
+    return confidence[enough[-1]].item() if len(enough) else 1.0
 
 
 def measure(logits: Tensor, labels: Tensor, temperature: float) -> dict[str, Any]:
@@ -136,6 +158,8 @@ class Evaluation:
     mirrored: bool
     """Whether its answer is the mean of those to an image and to its mirror."""
     temperature: float
+    threshold: float
+    """The model's, as `fit_threshold` finds it on validation."""
     splits: dict[str, Any]
     """What `metrics.json` holds under `splits`."""
     predictions: pd.DataFrame
@@ -187,6 +211,9 @@ def evaluate(
         own_answers = answers["validation"][OWN_VIEWS[mirrored]]
         temperature = fit_temperature(own_answers[known], truth[known])
     own = OWN_VIEWS[mirrored]
+    threshold = fit_threshold(
+        (answers["validation"][own] / temperature).softmax(1), validation.majority
+    )
     in_train = {_digest(image) for image in train.images}
     splits: dict[str, Any] = {}
     for name, split in named.items():
@@ -204,7 +231,7 @@ def evaluate(
             **columns,
         }
     )
-    return Evaluation(mirrored, temperature, splits, predictions)
+    return Evaluation(mirrored, temperature, threshold, splits, predictions)
 
 
 def _by_label(

@@ -143,7 +143,7 @@ def show_gallery(job: Job, rows: pd.DataFrame) -> None:
                 job.crops[index],
                 caption=said,
                 width="stretch",
-                alt=f"Face {row['face'] + 1} of {row['path']}: {said}",
+                alt=f"Face {row['face']} of {row['path']}: {said}",
             )
 
 

@@ -1,7 +1,8 @@
 """A user's own photos: the batch scorer's table and true labels -> answers to compare.
 
 The labels are a CSV with `path` and `label`, and with `face` where photos show several. A label
-is one of the seven emotions or its number.
+is one of the seven emotions or its number. Faces are numbered from 1 in reading order; in tables
+without the column `certain`, which older versions wrote, from 0 and from left to right.
 """
 
 from collections.abc import Sequence
@@ -57,6 +58,8 @@ def match(scores: Sequence[IO[bytes]], labels: IO[bytes]) -> Labelled:
     truth = truth[~twice]
 
     tables = [_read(file, ["path", "status", "face", "model", *PROBABILITIES]) for file in scores]
+    if by_face:
+        _check_numbering(tables, truth)
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
     if table.empty:
         raise UnreadableTable("The batch scorer's table has no rows.")
@@ -111,6 +114,21 @@ def _answers(
         row = row + "#" + joined["face"].astype(int).astype(str)
     table = joined[["label", *PROBABILITIES]].astype({"label": int})
     return Answers(name, table.assign(row=row))
+
+
+def _check_numbering(tables: Sequence[pd.DataFrame], truth: pd.DataFrame) -> None:
+    """Refuse to join by number what numbers a photo's faces in different ways."""
+    older = ["certain" not in table for table in tables]
+    if any(older) and not all(older):
+        raise UnreadableTable(
+            "Some of these tables count a photo's faces from 1 and some, made by an older version, "
+            "from 0: score the photos again with this one."
+        )
+    if not any(older) and (truth["face"] == 0).any():
+        raise UnreadableTable(
+            "The labels count a photo's faces from 0, as older tables did, and this table counts "
+            "them from 1, row by row: take the numbers from this table."
+        )
 
 
 def _not_in(others: pd.DataFrame, table: pd.DataFrame, keys: list[str]) -> np.ndarray:

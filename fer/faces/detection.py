@@ -1,7 +1,7 @@
 """Photo -> face boxes, by MTCNN (Zhang et al. 2016) with facenet-pytorch's networks."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -63,7 +63,7 @@ class Detector:
         }
 
     def detect(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
-        """Find the faces of each photo, from left to right.
+        """Find the faces of each photo, in reading order.
 
         On a GPU, photos of equal size go through the networks together.
 
@@ -91,11 +91,26 @@ class Detector:
     ) -> list[Detection]:
         """Bring boxes back to the photo's own pixels and drop the uncertain."""
         factors = np.array([photo[0] / shrunk[0], photo[1] / shrunk[1]] * 2)
-        return sorted(
+        return reading_order(
             Detection(Box(*(row[:4] * factors).tolist()), float(row[4]))
             for row in rows
             if row[4] >= self.min_score
         )
+
+
+def reading_order(found: Iterable[Detection]) -> list[Detection]:
+    """Sort faces as one reads: row by row from the top, each from left to right.
+
+    A face is of the row above it if its centre lies higher than the lower edge of the row's
+    topmost face.
+    """
+    rows: list[list[Detection]] = []
+    for face in sorted(found, key=lambda face: (face.box.y1 + face.box.y2, face)):
+        if rows and (face.box.y1 + face.box.y2) / 2 < rows[-1][0].box.y2:
+            rows[-1].append(face)
+        else:
+            rows.append([face])
+    return [face for row in rows for face in sorted(row)]
 
 
 def _shrunk(image: Image.Image, size: tuple[int, int]) -> Tensor:

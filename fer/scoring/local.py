@@ -69,6 +69,7 @@ def score_entries(
         readers: files read at a time.
         stop: once set, no further photo is begun, and the iteration ends after those that were.
     """
+    threshold = recognizer.config.threshold
     workers = workers or cores()
     stop = stop or threading.Event()
     with (
@@ -84,9 +85,9 @@ def score_entries(
                 classified.append((group, pool.submit(classify, recognizer, crops)))
                 if len(classified) > 1:  # the next group's photos are analysed meanwhile
                     earlier, shares = classified.popleft()
-                    yield from to_rows(earlier, shares.result(), model)
+                    yield from to_rows(earlier, shares.result(), model, threshold)
             for earlier, shares in classified:
-                yield from to_rows(earlier, shares.result(), model)
+                yield from to_rows(earlier, shares.result(), model, threshold)
         finally:
             analysed.close()
 
@@ -122,7 +123,10 @@ def classify(recognizer: Recognizer, crops: list[Crops]) -> Tensor:
 
 
 def to_rows(
-    group: Sequence[tuple[str, Analysis | Exception]], probabilities: Tensor, model: str
+    group: Sequence[tuple[str, Analysis | Exception]],
+    probabilities: Tensor,
+    model: str,
+    threshold: float,
 ) -> Iterator[Rows]:
     """Yield the rows of each photo, given its path, and `[N, 7]` of all faces in their order."""
     shares = iter(probabilities.tolist())
@@ -130,7 +134,7 @@ def to_rows(
         if isinstance(found, Exception):
             yield [error_row(path, found, model)]
             continue
-        faces = [Face(*place, tuple(next(shares))) for place in found.places]
+        faces = [Face(*place, tuple(next(shares)), threshold) for place in found.places]
         yield photo_rows(path, found.size, faces, model)
 
 

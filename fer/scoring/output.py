@@ -20,7 +20,7 @@ import numpy as np
 
 from fer.errors import FerError
 
-FORMAT = 1
+FORMAT = 2
 """To be raised when what is written changes, so that no table mixes two ways."""
 
 Rows = list[dict[str, Any]]

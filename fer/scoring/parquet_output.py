@@ -21,14 +21,13 @@ PART_ROWS = 20_000
 PART_SECONDS = 60.0
 """A part is written after so many rows or seconds: what a kill costs at most."""
 
-TEXT = ("path", "status", "emotion", "model", "error")
-WHOLE = ("face", "width", "height")
-SCHEMA = pa.schema(
-    [
-        (name, pa.string() if name in TEXT else pa.int32() if name in WHOLE else pa.float64())
-        for name in COLUMNS
-    ]
+TYPES = (
+    dict.fromkeys(("path", "status", "emotion", "model", "error"), pa.string())
+    | dict.fromkeys(("face", "width", "height"), pa.int32())
+    | {"certain": pa.bool_()}
 )
+"""Of the columns that are not float64."""
+SCHEMA = pa.schema([(name, TYPES.get(name, pa.float64())) for name in COLUMNS])
 JOINED = b"fer.joined"
 """Key of the joined file's metadata: the number of the last part that is in it."""
 

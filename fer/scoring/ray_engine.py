@@ -60,7 +60,8 @@ class Scorer:
             for row in files.to_pylist()
         ]
         crops = [found.crops for _, found in group if isinstance(found, Analysis)]
-        photos = to_rows(group, classify(self.recognizer, crops), self.model)
+        shares = classify(self.recognizer, crops)
+        photos = to_rows(group, shares, self.model, self.recognizer.config.threshold)
         rows = [
             row | {SOURCE: path}
             for (path, _), photo in zip(group, photos, strict=True)

@@ -11,8 +11,17 @@ from fer.recognizer import Face
 PROBABILITIES = tuple(f"p_{emotion}" for emotion in EMOTIONS)
 COLUMNS = (
     "path", "status", "face", "x1", "y1", "x2", "y2", "detection", "emotion", "confidence",
-    *PROBABILITIES, "width", "height", "model", "error",
+    "certain", *PROBABILITIES, "width", "height", "model", "error",
 )  # fmt: skip
+
+STATUSES = {
+    "ok": "a face was found",
+    "whole_image": "no face was found in a picture as small and square as a face cut out of a "
+    "photo, so that all of it was named",
+    "no_face": "no face was found",
+    "error": "the file cannot be read",
+}
+"""What the column `status` says, and what that means."""
 
 # What is written is coarser than what the last bits of another machine's arithmetic could change.
 PIXEL_DIGITS = 1
@@ -26,6 +35,8 @@ def photo_rows(
     path: str, size: tuple[int, int], faces: Sequence[Face], model: str
 ) -> list[dict[str, Any]]:
     """Return a row for each face, or one of status `no_face`.
+
+    A photo's faces are numbered from 1, in reading order.
 
     Args:
         path: the photo's name or path; kept from being run as a formula by spreadsheets.
@@ -45,12 +56,13 @@ def photo_rows(
             "detection": None if face.detection is None else round(face.detection, SHARE_DIGITS),
             "emotion": face.emotion,
             "confidence": round(face.confidence, SHARE_DIGITS),
+            "certain": face.certain,
         }
         | {
             name: round(share, SHARE_DIGITS)
             for name, share in zip(PROBABILITIES, face.probabilities, strict=True)
         }
-        for number, face in enumerate(faces)
+        for number, face in enumerate(faces, start=1)
     ]
 
 
@@ -67,4 +79,6 @@ def safe_path(path: str) -> str:
 def to_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Return rows as a table with all columns in their order; what a row lacks is empty."""
     table = pd.DataFrame(list(rows), columns=list(COLUMNS))
-    return table.astype({"face": "Int64", "width": "Int64", "height": "Int64"})
+    return table.astype(
+        {"face": "Int64", "width": "Int64", "height": "Int64", "certain": "boolean"}
+    )

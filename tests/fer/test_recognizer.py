@@ -60,11 +60,16 @@ def test_unreadable_photos_and_no_photos(recognizer):
 
 def test_a_face_as_plain_values():
     face = Face(
-        Box(1.0, 2.0, 3.0, 4.0), Box(0.0, 0.0, 5.0, 5.0), 0.5, (0.1, 0.0, 0.2, 0.4, 0.1, 0.1, 0.1)
+        Box(1.0, 2.0, 3.0, 4.0),
+        Box(0.0, 0.0, 5.0, 5.0),
+        0.5,
+        (0.1, 0.0, 0.2, 0.4, 0.1, 0.1, 0.1),
+        threshold=0.5,
     )
     assert face.to_dict() == {
         "emotion": "happy",
         "confidence": 0.4,
+        "certain": False,
         "box": [1.0, 2.0, 3.0, 4.0],
         "detection": 0.5,
         "whole_image": False,

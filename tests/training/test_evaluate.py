@@ -2,9 +2,10 @@ import pytest
 import torch
 
 from fer.faces.preprocessing import Preprocessing
+from fer.ferplus import NO_MAJORITY
 from fer.networks import build_network, predict_logits
 from training.data import Split
-from training.evaluate import answer_views, evaluate, fit_temperature, measure
+from training.evaluate import answer_views, evaluate, fit_temperature, fit_threshold, measure
 
 
 def test_figures_of_a_case_counted_by_hand():
@@ -29,6 +30,21 @@ def test_temperature_is_found():
     true_logits = torch.randn(20_000, 7, generator=generator) * 2
     labels = torch.multinomial(true_logits.softmax(1), 1, generator=generator).squeeze(1)
     assert fit_temperature(true_logits * 2.5, labels) == pytest.approx(2.5, rel=0.05)
+
+
+def test_threshold_is_where_nine_of_ten_named_faces_are_right():
+    generator = torch.Generator().manual_seed(0)
+    confidence = torch.rand(20_000, generator=generator) * 0.8 + 0.2
+    right = torch.rand(20_000, generator=generator) < confidence
+    probabilities = ((1 - confidence) / 6)[:, None].repeat(1, 7)
+    probabilities[:, 3] = confidence
+    majority = torch.where(right, 3, 4)
+    # From x on, calibrated answers spread evenly are right in (1 + x) / 2 of all cases.
+    assert fit_threshold(probabilities, majority) == pytest.approx(0.8, abs=0.02)
+    majority[confidence > 0.9] = NO_MAJORITY
+    assert fit_threshold(probabilities, majority) > 0.85
+    assert fit_threshold(probabilities, torch.full_like(majority, 4)) == 1
+    assert fit_threshold(probabilities, torch.full_like(majority, NO_MAJORITY)) == 0
 
 
 def test_flip_averages_an_image_and_its_mirror():

@@ -131,3 +131,28 @@ def test_a_digit_that_is_none_of_ours_is_no_label():
 def test_two_columns_of_one_name_get_a_sentence():
     with pytest.raises(UnreadableTable, match="two columns of one name"):
         match([csv([scored("a.jpg")])], labels("path,label,Label\na.jpg,sad,happy\n"))
+
+
+def newer(file):
+    """The table as it is written since faces are numbered from 1."""
+    table = pd.read_csv(file).assign(certain=True)
+    return labels(table.to_csv(index=False))
+
+
+def test_faces_are_joined_by_number_in_tables_of_one_version():
+    rows = [scored("a.jpg", "happy", face=1), scored("a.jpg", "sad", face=2)]
+    truth = "path,face,label\na.jpg,1,happy\na.jpg,2,fear\n"
+    (answers,) = match([newer(csv(rows))], labels(truth)).models
+    assert answers.table["row"].tolist() == ["a.jpg#1", "a.jpg#2"]
+    assert [EMOTIONS[label] for label in answers.labels] == ["happy", "fear"]
+
+
+def test_two_ways_of_numbering_are_not_mixed():
+    old = [scored("a.jpg", face=0), scored("a.jpg", face=1)]
+    new = [scored("a.jpg", face=1), scored("a.jpg", face=2)]
+    truth = "path,face,label\na.jpg,0,happy\na.jpg,1,fear\n"
+    with pytest.raises(UnreadableTable, match="count a photo's faces from 0"):
+        match([newer(csv(new))], labels(truth))
+    with pytest.raises(UnreadableTable, match="some, made by an older version"):
+        match([csv(old), newer(csv(new))], labels(truth))
+    assert len(match([csv(old)], labels(truth)).models[0].table) == 2

@@ -4,7 +4,7 @@ from facenet_pytorch import MTCNN
 from PIL import Image
 
 from fer.faces.boxes import Box
-from fer.faces.detection import Detector
+from fer.faces.detection import Detection, Detector, reading_order
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +22,23 @@ def test_finds_the_face_where_it_is(detector, astronaut):
     assert 155 < face.box.y2 < 200
 
 
-def test_finds_forty_faces_from_left_to_right(detector, crowd):
-    faces = detector.detect([crowd])[0]
-    assert len(faces) == 40
-    assert [face.box.x1 for face in faces] == sorted(face.box.x1 for face in faces)
+def test_finds_forty_faces_in_reading_order(detector, crowd):
+    boxes = [face.box for face in detector.detect([crowd])[0]]
+    assert len(boxes) == 40
+    for row in range(5):  # of eight, as the photo was made
+        eight = boxes[8 * row : 8 * row + 8]
+        assert [box.x1 for box in eight] == sorted(box.x1 for box in eight)
+        assert all(0 <= (box.y1 + box.y2) / 2 - 156 * row < 156 for box in eight)
+
+
+def test_faces_that_stand_unevenly_are_one_row_and_those_below_another():
+    def face(x: float, y: float, side: float = 60) -> Detection:
+        return Detection(Box(x, y, x + side, y + side), 1.0)
+
+    above = [face(10, 40), face(120, 15), face(230, 35)]
+    below = [face(60, 95), face(180, 110, side=40)]
+    assert reading_order([*below, *above[::-1]]) == above + below
+    assert reading_order([]) == []
 
 
 def test_boxes_are_in_pixels_of_the_photo_as_given(detector, astronaut):

@@ -21,7 +21,7 @@ def test_every_file_is_accounted_for_whatever_is_wrong_with_it(mixed, recognizer
     assert statuses.count("no_face") == 20
     for photo in photos:
         if "two.webp" in photo[0]["path"]:
-            assert [row["face"] for row in photo] == [0, 1]
+            assert [row["face"] for row in photo] == [1, 2]
         if photo[0]["status"] == "error":
             assert photo[0]["error"].endswith(".")
     assert len({photo[0]["error"] for photo in photos if photo[0]["status"] == "error"}) > 5
