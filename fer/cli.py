@@ -20,6 +20,7 @@ import typer
 from fer.artifacts import DEFAULT_MODEL, find_model, list_models
 from fer.artifacts.report import Report
 from fer.errors import FerError
+from fer.namesake import refuse_namesake
 from fer.wording import named
 
 if TYPE_CHECKING:
@@ -31,11 +32,20 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Facial emotion recognition on photos.",
 )
 
 BATCH = 32
 """Photos read, and classified, together: what is held in memory at a time."""
+
+
+@app.callback()
+def whole() -> None:
+    """Facial emotion recognition on photos."""
+    try:
+        refuse_namesake()
+    except FerError as error:
+        _complain(str(error))
+        raise typer.Exit(2) from error
 
 
 @app.command()

@@ -22,15 +22,11 @@ from fer.config import HUB_ID, ModelConfig
 from fer.ensemble import Ensemble
 from fer.errors import FerError, HubError, UnknownModel
 from fer.networks import build_network
+from fer.shipped import DEFAULT_MODEL, MODELS, left_out
 
 if TYPE_CHECKING:
     from fer.artifacts.hub import Progress
 
-MODELS = Path(__file__).resolve().parents[2] / "models"
-"""The models that ship with the code."""
-
-DEFAULT_MODEL = "ensemble"
-"""Of those that take less than 30 ms a face on two CPU cores, the one that validates best."""
 WEIGHTS = "*.safetensors"
 SINGLE, SHARDED = "model.safetensors", "model.safetensors.index.json"
 SHARD_SIZE = "45MB"  # a git host warns of files over 50 MB
@@ -77,6 +73,11 @@ def find_model(
             raise UnknownModel(
                 f"There is no folder {name} here. Taken for a name on the Hub: {error}"
             ) from error
+    if str(name) in left_out():
+        raise UnknownModel(
+            f"The model {name} is not in the installed package, which would be too large with it: "
+            f"give its id on the Hub (ORG/{name}), or its folder in a checkout of the repository."
+        )
     raise UnknownModel(
         f"There is no model {str(name)!r}: give a folder with a config.json, a Hub id, "
         f"or one of {', '.join(list_models()) or 'the models in ' + str(MODELS)}."
