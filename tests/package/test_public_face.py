@@ -8,7 +8,7 @@ import pytest
 
 import fer
 from fer import namesake, shipped
-from fer.artifacts import find_model
+from fer.artifacts import Artifact
 from fer.errors import UnknownModel
 from tests.conftest import ROOT
 
@@ -66,6 +66,6 @@ def test_a_model_that_the_package_does_not_carry_is_a_sentence(monkeypatch, tmp_
     monkeypatch.setattr(shipped, "MODELS", tmp_path)
     (tmp_path / shipped.LEFT_OUT).write_text("huge\n")
     with pytest.raises(UnknownModel, match=r"give its id on the Hub \(ORG/huge\)"):
-        find_model("huge")
+        Artifact.find("huge")
     with pytest.raises(UnknownModel, match="no model 'other'"):
-        find_model("other")
+        Artifact.find("other")
