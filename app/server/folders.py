@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from app.server.uploads import Batch, Limits
 from fer.errors import FolderRefused
+from fer.faces.images import Photo
 from fer.scoring.folder import Entry, list_folder
 
 VARIABLE = "FER_BATCH_ROOT"
@@ -107,7 +108,7 @@ def server_folder(folder: Path, root: Path, limits: Limits) -> Batch:
     return Batch(folder.name or "folder", entries, listing.skipped)
 
 
-def _read(entry: Entry, folder: Path, root: Path, limits: Limits) -> bytes:
+def _read(entry: Entry, folder: Path, root: Path, limits: Limits) -> bytes | Photo:
     """Read a listed file if it lies inside the root now, whatever was there when it was listed."""
     path = folder / entry.path
     if path.is_dir():

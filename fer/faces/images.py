@@ -115,7 +115,7 @@ def read_photo(source: Source, at_least: int | None = None) -> Photo:
     if isinstance(source, Photo):
         return source
     if isinstance(source, Image.Image):
-        return _whole(_flatten(_upright(source)))
+        return _whole(flatten(_upright(source)))
     if isinstance(source, np.ndarray):
         channels_fit = source.ndim == 2 or (source.ndim == 3 and source.shape[2] in (3, 4))
         if source.dtype != np.uint8 or not channels_fit or 0 in source.shape:
@@ -123,7 +123,7 @@ def read_photo(source: Source, at_least: int | None = None) -> Photo:
                 "An array must be uint8 [H, W], [H, W, 3] or [H, W, 4], "
                 f"not {source.dtype} {list(source.shape)}."
             )
-        return _whole(_flatten(Image.fromarray(source)))
+        return _whole(flatten(Image.fromarray(source)))
     try:
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
     except OSError as error:
@@ -216,7 +216,7 @@ def _load(image: Image.Image, at_least: int | None) -> Photo:
         # Asked once it is loaded: a TIFF is upright from then on, and no longer says that it lay.
         if _orientation(image) >= 5:
             size = size[::-1]
-        flat = _flatten(_upright(image))
+        flat = flatten(_upright(image))
         if large and at_least and max(flat.size) >= 2 * at_least:
             flat = flat.reduce(max(flat.size) // at_least)
         return Photo(flat, size)
@@ -237,7 +237,7 @@ def _upright(image: Image.Image) -> Image.Image:
     return image.transpose(TURNS[orientation]) if orientation in TURNS else image
 
 
-def _flatten(image: Image.Image) -> Image.Image:
+def flatten(image: Image.Image) -> Image.Image:
     """Return a new image that is 8-bit and RGB."""
     if image.mode == "RGB" and not image.has_transparency_data:
         return image.copy()

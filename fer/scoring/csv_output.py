@@ -2,32 +2,40 @@
 
 A killed process or a full disk may tear a row, but only of the photo written last, as what
 precedes it was written before. So nothing but the file itself has to say what is complete.
+Of a video's table, what is said here of photos is true of its frames.
 """
 
 import csv
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from fer.scoring.output import Output, OutputRefused, Paths, Rows, Run, Sidecar, lock, writing
-from fer.scoring.rows import COLUMNS
+from fer.scoring.rows import COLUMNS, FLAGS, PHOTOS, TEXT, WHOLE, Layout
 
-HEADER = (",".join(COLUMNS) + "\n").encode()
-STATUS, PATH = COLUMNS.index("status"), COLUMNS.index("path")
 NEEDS_QUOTES = frozenset(',"\r\n')
+
+
+def header(columns: Sequence[str] = COLUMNS) -> bytes:
+    """Return a table's first line."""
+    return (",".join(columns) + "\n").encode()
+
+
+HEADER = header()
 
 
 class StdoutOutput(Output):
     """CSV on stdout; it cannot be gone on with."""
 
-    def __init__(self) -> None:
-        self._print(HEADER)
+    def __init__(self, layout: Layout = PHOTOS) -> None:
+        self.layout = layout
+        self._print(header(layout.columns))
 
     def write(self, rows: Rows) -> None:
         """Print the rows of one photo."""
-        self._print(csv_lines(rows))
+        self._print(csv_lines(rows, self.layout.columns))
 
     def close(self, finished: bool) -> None:
         """Do nothing: each photo was printed at once."""
@@ -40,7 +48,9 @@ class StdoutOutput(Output):
 class CsvOutput(Output):
     """A CSV file."""
 
-    def __init__(self, path: Path, run: Run, *, resume: bool, retry_errors: bool) -> None:
+    def __init__(
+        self, path: Path, run: Run, *, resume: bool, retry_errors: bool, layout: Layout = PHOTOS
+    ) -> None:
         """Open the file, new or to go on with.
 
         Raises:
@@ -49,6 +59,7 @@ class CsvOutput(Output):
         """
         self.path = path
         self.run = run
+        self.layout = layout
         self.sidecar = Sidecar(path)
         going_on = resume and path.exists() and path.stat().st_size > 0
         if going_on:
@@ -62,13 +73,13 @@ class CsvOutput(Output):
                     if retry_errors:
                         self._drop_errors()
                     with open(path, "rb") as file:
-                        self.done = Paths(record.path for record in records(file, path))
+                        self.done = Paths(record.key for record in records(file, path, layout))
                 else:
                     self.file.truncate(0)
                     self.sidecar.write(run)
                 self.size = self.file.seek(0, os.SEEK_END)
                 if self.size == 0:
-                    self._append(HEADER)
+                    self._append(header(layout.columns))
             except BaseException:
                 self.file.close()
                 raise
@@ -76,7 +87,11 @@ class CsvOutput(Output):
     def write(self, rows: Rows) -> None:
         """Append the rows of one photo."""
         with writing(self.path):
-            self._append(csv_lines(rows))
+            self._append(csv_lines(rows, self.layout.columns))
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows that are there, typed as they were given."""
+        return read_csv(self.path, self.layout)
 
     def close(self, finished: bool) -> None:
         """Note that the last photo is whole as well, so that resuming need not do it again."""
@@ -110,18 +125,19 @@ class CsvOutput(Output):
             return
         whole, last = 0, None
         with open(self.path, "rb") as file:
-            for record in records(file, self.path):
-                if record.path != last:
-                    whole, last = record.start, record.path
+            for record in records(file, self.path, self.layout):
+                if record.key != last:
+                    whole, last = record.start, record.key
         self.file.truncate(whole)
 
     def _drop_errors(self) -> None:
         partial = self.path.with_name(self.path.name + ".new")
         try:
             with open(self.path, "rb") as old, open(partial, "wb") as new:
-                new.write(HEADER)
-                for record in records(old, self.path):
-                    if record.status != "error":
+                new.write(header(self.layout.columns))
+                status = self.layout.columns.index("status")
+                for record in records(old, self.path, self.layout):
+                    if record.fields[status] != "error":
                         new.write(record.line)
                 whole = new.tell()
                 new.flush()
@@ -141,21 +157,47 @@ class Record(NamedTuple):
     start: int
     """Where it begins, in bytes."""
     line: bytes
-    path: str
-    status: str
+    key: str
+    """What it has in the layout's key column."""
+    fields: list[str]
 
 
-def records(file: BinaryIO, name: Path) -> Iterator[Record]:
+def read_csv(path: Path, layout: Layout) -> Iterator[dict[str, Any]]:
+    """Yield a table's rows, typed as they were given; an empty cell is `None`.
+
+    Raises:
+        OutputRefused: if the file is not such a table, or was changed by another program.
+    """
+    with open(path, "rb") as file:
+        for record in records(file, path, layout):
+            yield {
+                name: _value(name, text)
+                for name, text in zip(layout.columns, record.fields, strict=True)
+            }
+
+
+def _value(column: str, text: str) -> str | int | float | None:
+    if not text:
+        return None
+    if column in TEXT:
+        return text
+    if column in FLAGS:
+        return text == str(True)
+    return int(text) if column in WHOLE else float(text)
+
+
+def records(file: BinaryIO, name: Path, layout: Layout = PHOTOS) -> Iterator[Record]:
     """Read the rows of a table; a torn one at the end is left out.
 
     Raises:
         OutputRefused: if the file is not a table of this program, or was changed by another.
     """
-    header = file.readline()
-    if header != HEADER:
-        if HEADER.startswith(header):  # killed while it was written
+    first, expected = file.readline(), header(layout.columns)
+    if first != expected:
+        if expected.startswith(first):  # killed while it was written
             return
         raise OutputRefused(f"{name} is not a table of this program: give another --output.")
+    key = layout.columns.index(layout.key)
     start, record = file.tell(), b""
     for line in file:
         record += line
@@ -165,9 +207,9 @@ def records(file: BinaryIO, name: Path) -> Iterator[Record]:
             fields = next(csv.reader([record.decode()]))
         except ValueError as error:
             raise _changed(name, start) from error
-        if len(fields) != len(COLUMNS):
+        if len(fields) != len(layout.columns):
             raise _changed(name, start)
-        yield Record(start, record, fields[PATH], fields[STATUS])
+        yield Record(start, record, fields[key], fields)
         start, record = start + len(record), b""
 
 
@@ -177,9 +219,9 @@ def _changed(name: Path, start: int) -> OutputRefused:
     )
 
 
-def csv_lines(rows: Iterable[dict[str, Any]]) -> bytes:
+def csv_lines(rows: Iterable[dict[str, Any]], columns: Sequence[str] = COLUMNS) -> bytes:
     """Return rows as lines of CSV."""
-    lines = (",".join(_field(row.get(name)) for name in COLUMNS) + "\n" for row in rows)
+    lines = (",".join(_field(row.get(name)) for name in columns) + "\n" for row in rows)
     return "".join(lines).encode()
 
 

@@ -12,7 +12,7 @@ import fsspec
 from fsspec.core import split_protocol
 
 from fer.errors import FerError
-from fer.faces.images import EXTENSIONS
+from fer.faces.images import EXTENSIONS, Photo
 
 DONT_CACHE = {"use_listings_cache": False}  # fsspec would keep all it ever listed
 
@@ -27,8 +27,8 @@ class Entry:
 
     path: str
     """As it stands in the table: relative to the folder, with POSIX slashes."""
-    read: Callable[[], bytes]
-    """Returns the file's bytes; an `OSError` becomes an error row."""
+    read: Callable[[], bytes | Photo]
+    """Returns the file's bytes, or what was decoded already; an `OSError` becomes an error row."""
     location: str | None = None
     """Where another process finds the file, in the listing's file system."""
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from fer.emotions import EMOTIONS
 from fer.errors import FerError, UnreadableImage
+from fer.faces.images import Photo
 from fer.faces.preprocessing import Crops
 from fer.recognizer import Face, Place, Recognizer
 from fer.scoring.folder import Entry
@@ -97,7 +98,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def examine(recognizer: Recognizer, read: Callable[[], bytes]) -> Analysis | Exception:
+def examine(recognizer: Recognizer, read: Callable[[], bytes | Photo]) -> Analysis | Exception:
     """Read and decode a photo, find its faces and cut them out; or return what is wrong with it."""
     try:
         photo = recognizer.read(read())

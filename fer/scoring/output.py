@@ -39,18 +39,18 @@ class Run:
     """What a table was made of; two runs may share a table if all of it is equal."""
 
     folder: str
-    """Absolute path, or URL."""
+    """Of photos: absolute path, or URL. The path of a video."""
     model: str
     weights: str
     """Digest of the network's weights and config."""
     detector: dict[str, float]
-    """The detector's settings."""
+    """The detector's settings, and a video's own."""
     format: int = FORMAT
 
     def refusal(self, other: "Run") -> str | None:
         """Say why a table of another run cannot be gone on with, or return `None`."""
         if other.folder != self.folder:
-            return f"was made of the folder {other.folder}"
+            return f"was made of {other.folder}"
         if other.model != self.model:
             return f"was made with the model {other.model!r}"
         if other.weights != self.weights:
@@ -90,6 +90,10 @@ class Output(ABC):
 
     done: Paths = Paths()
     """The photos that it had when it was opened, as its column `path` names them."""
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows that the table has, as they were given; none where it cannot be read."""
+        return iter(())
 
     @abstractmethod
     def write(self, rows: Rows) -> None:

@@ -8,26 +8,34 @@ as it stands. At the end they are joined to `results.parquet`.
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fer.scoring.output import Output, OutputFailed, Paths, Rows, Run, Sidecar, lock, writing
-from fer.scoring.rows import COLUMNS
+from fer.scoring.rows import COLUMNS, FLAGS, PHOTOS, TEXT, WHOLE, Layout
 
 PART_ROWS = 20_000
 PART_SECONDS = 60.0
 """A part is written after so many rows or seconds: what a kill costs at most."""
 
 TYPES = (
-    dict.fromkeys(("path", "status", "emotion", "model", "error"), pa.string())
-    | dict.fromkeys(("face", "width", "height"), pa.int32())
-    | {"certain": pa.bool_()}
+    dict.fromkeys(TEXT, pa.string())
+    | dict.fromkeys(WHOLE, pa.int32())
+    | dict.fromkeys(FLAGS, pa.bool_())
 )
 """Of the columns that are not float64."""
-SCHEMA = pa.schema([(name, TYPES.get(name, pa.float64())) for name in COLUMNS])
+
+
+def schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
+    """Return the types of a table's columns."""
+    return pa.schema([(name, TYPES.get(name, pa.float64())) for name in columns])
+
+
+SCHEMA = schema()
 JOINED = b"fer.joined"
 """Key of the joined file's metadata: the number of the last part that is in it."""
 
@@ -35,7 +43,9 @@ JOINED = b"fer.joined"
 class ParquetOutput(Output):
     """A Parquet file."""
 
-    def __init__(self, path: Path, run: Run, *, resume: bool, retry_errors: bool) -> None:
+    def __init__(
+        self, path: Path, run: Run, *, resume: bool, retry_errors: bool, layout: Layout = PHOTOS
+    ) -> None:
         """Open the table, new or to go on with.
 
         Raises:
@@ -43,6 +53,8 @@ class ParquetOutput(Output):
             OutputFailed: if it cannot be written.
         """
         self.path = path
+        self.layout = layout
+        self.schema = schema(layout.columns)
         self.parts = path.with_name(path.name + ".parts")
         self.rows: Rows = []
         self.part_began = time.monotonic()
@@ -81,6 +93,11 @@ class ParquetOutput(Output):
         if len(self.rows) >= PART_ROWS or age >= PART_SECONDS:
             self._write_part()
 
+    def read(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows that are on the disk."""
+        for file in self._files():
+            yield from read_parquet(file)
+
     def close(self, finished: bool) -> None:
         """Write the last part and, if no photo is missing, join all parts."""
         try:
@@ -96,15 +113,15 @@ class ParquetOutput(Output):
     def _write_part(self) -> None:
         if self.rows:
             with writing(self.path):
-                table = pa.Table.from_pylist(self.rows, schema=SCHEMA)
-                _replace(self.parts / f"{self.next_part:06}.parquet", iter([table]), SCHEMA)
+                table = pa.Table.from_pylist(self.rows, schema=self.schema)
+                _replace(self.parts / f"{self.next_part:06}.parquet", iter([table]), self.schema)
             self.next_part += 1
             self.rows = []
         self.part_began = time.monotonic()
 
     def _join(self) -> None:
-        schema = SCHEMA.with_metadata({JOINED: str(self.next_part - 1).encode()})
-        _replace(self.path, (table for file in self._files() for table in _tables(file)), schema)
+        noted = self.schema.with_metadata({JOINED: str(self.next_part - 1).encode()})
+        _replace(self.path, (table for file in self._files() for table in _tables(file)), noted)
 
     def _part_files(self) -> list[Path]:
         return sorted(self.parts.glob("*.parquet"))
@@ -119,8 +136,18 @@ class ParquetOutput(Output):
 
     def _done(self) -> Iterator[str]:
         for file in self._files():
-            for batch in _open(file).iter_batches(columns=["path"]):
-                yield from batch.column("path").to_pylist()
+            for batch in _open(file).iter_batches(columns=[self.layout.key]):
+                yield from map(str, batch.column(0).to_pylist())
+
+
+def read_parquet(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield a table's rows, a few at a time.
+
+    Raises:
+        OutputFailed: if the file is damaged.
+    """
+    for batch in _open(file).iter_batches():
+        yield from batch.to_pylist()
 
 
 def _number(part: Path) -> int:

@@ -1,6 +1,7 @@
 """The table's columns and the rows of one photo."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,23 @@ STATUSES = {
     "error": "the file cannot be read",
 }
 """What the column `status` says, and what that means."""
+
+TEXT = frozenset({"path", "status", "emotion", "smoothed", "model", "error"})
+WHOLE = frozenset({"face", "frame", "track", "width", "height"})
+FLAGS = frozenset({"certain"})
+"""Which columns of any table hold text, whole numbers, and yes or no; the others are floats."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a table is laid out."""
+
+    columns: tuple[str, ...]
+    key: str
+    """The column by which rows belong together: they are written, and cut off, as one."""
+
+
+PHOTOS = Layout(COLUMNS, "path")
 
 # What is written is coarser than what the last bits of another machine's arithmetic could change.
 PIXEL_DIGITS = 1

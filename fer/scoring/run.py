@@ -17,7 +17,7 @@ from fer.scoring.folder import Entry, Listing, is_remote, list_folder
 from fer.scoring.local import score_entries
 from fer.scoring.output import Output, OutputRefused, Run
 from fer.scoring.parquet_output import ParquetOutput
-from fer.scoring.rows import safe_path
+from fer.scoring.rows import PHOTOS, Layout, safe_path
 
 STDOUT = "-"
 
@@ -116,7 +116,12 @@ def score_folder(
 
 
 def open_output(
-    output: str | Path, run: Run, *, resume: bool = True, retry_errors: bool = False
+    output: str | Path,
+    run: Run,
+    *,
+    resume: bool = True,
+    retry_errors: bool = False,
+    layout: Layout = PHOTOS,
 ) -> Output:
     """Open a table by its ending.
 
@@ -125,7 +130,7 @@ def open_output(
         OutputFailed: if it cannot be written.
     """
     if str(output) == STDOUT:
-        return StdoutOutput()
+        return StdoutOutput(layout)
     path = Path(output)
     kinds: dict[str, type[CsvOutput] | type[ParquetOutput]] = {
         ".csv": CsvOutput,
@@ -140,7 +145,9 @@ def open_output(
         raise OutputRefused(f"The output {path} lies in {there}, which is a file: give another.")
     if path.is_dir():
         raise OutputRefused(f"The output {path} is a folder: give a file.")
-    return kinds[path.suffix.lower()](path, run, resume=resume, retry_errors=retry_errors)
+    return kinds[path.suffix.lower()](
+        path, run, resume=resume, retry_errors=retry_errors, layout=layout
+    )
 
 
 def describe(folder: str | Path, recognizer: Recognizer, model: str) -> Run:

@@ -82,7 +82,7 @@ def test_errors_are_retried_only_when_asked(kind, name, tmp_path):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"folder": "/others"}, "made of the folder /others"),
+        ({"folder": "/others"}, "made of /others"),
         ({"model": "big"}, "made with the model 'big'"),
         ({"weights": "x"}, "other weights"),
         ({"detector": {"min_face": 40}}, "other settings"),
