@@ -1,7 +1,8 @@
-"""The command `fer`: name the emotions in photos, score folders, list the models.
+"""The command `fer`: name the emotions in photos, score folders and videos, list the models.
 
 fer predict PHOTO… [--model cnn] [--json]
 fer score FOLDER --output results.csv [--model cnn] [--engine ray]
+fer video FILE --output faces.csv [--every 0.2s] [--annotated out.mp4]
 fer models
 """
 
@@ -17,9 +18,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fer.artifacts import DEFAULT_MODEL, Artifact, list_models
+from fer.artifacts import DEFAULT_MODEL, find_model, list_models
+from fer.artifacts.report import Report
 from fer.errors import FerError
-from fer.namesake import refuse_namesake
 from fer.wording import named
 
 if TYPE_CHECKING:
@@ -31,20 +32,11 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    help="Facial emotion recognition on photos and videos.",
 )
 
 BATCH = 32
 """Photos read, and classified, together: what is held in memory at a time."""
-
-
-@app.callback()
-def whole() -> None:
-    """Facial emotion recognition on photos."""
-    try:
-        refuse_namesake()
-    except FerError as error:
-        _complain(str(error))
-        raise typer.Exit(2) from error
 
 
 @app.command()
@@ -168,6 +160,75 @@ def score(
         raise typer.Exit(128 + received[0] if received else 1)
 
 
+@app.command()
+def video(
+    file: Annotated[Path, typer.Argument(help="mp4, mov, mkv, webm, avi, or an animated GIF.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="faces.csv, faces.parquet, or - for stdout.")
+    ],
+    model: Annotated[str, typer.Option(help="A name from `fer models`, a folder or a Hub id.")] = (
+        DEFAULT_MODEL
+    ),
+    every: Annotated[
+        str, typer.Option(help="Which frames to score: one in 0.2s, or each fifth: 5f.")
+    ] = "0.2s",
+    annotated: Annotated[
+        Path | None, typer.Option(help="Also write the video with boxes and names: out.mp4.")
+    ] = None,
+    smoothing: Annotated[
+        bool, typer.Option(help="Average each person's answers over half a second.")
+    ] = True,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Cores to use; all of them when left out.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option(help="Go on with an output of the same video and model, or replace it.")
+    ] = True,
+) -> None:
+    """Score a video into a table: a row for each face at each moment, with its time and track.
+
+    Stopped by Ctrl-C, a kill or a full disk, the same command goes on where it ended. Exit
+    status 0 also where the video is cut off or damaged, which its last row says; 2 if the
+    video, the model or the output cannot be had, 130 or 143 if it was stopped.
+    """
+    from fer.recognizer import Recognizer
+    from fer.video.annotated import annotate_video, check_ending, read_table
+    from fer.video.reading import Every
+    from fer.video.run import score_video
+    from fer.video.timeline import SMOOTHING
+
+    stop = threading.Event()
+    received = _stop_on_signals(stop)
+    try:
+        chosen = Every.parse(every)
+        if annotated:
+            check_ending(annotated)
+            if output == "-":
+                raise FerError("--annotated is drawn from the table: give --output a file.")
+        summary = score_video(
+            file,
+            output,
+            Recognizer.from_pretrained(model),
+            model,
+            every=chosen,
+            smoothing=SMOOTHING if smoothing else 0,
+            workers=workers,
+            resume=resume,
+            stop=stop,
+        )
+        _complain(summary.sentence())
+        if annotated and not summary.stopped:
+            annotate_video(file, read_table(Path(output)), annotated, stop)
+    except FerError as error:
+        _complain(str(error))
+        raise typer.Exit(2) from error
+    except BrokenPipeError as error:  # `fer video … --output - | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from error
+    if stop.is_set():
+        raise typer.Exit(128 + received[0] if received else 1)
+
+
 def _ray(
     folder: str, recognizer: "Recognizer", model: str, workers: int | None, address: str | None
 ) -> "Engine":
@@ -199,15 +260,15 @@ def models() -> None:
         raise typer.Exit(2)
     print(f"{'model':32}{'validation':>12}{'test':>9}{'weights':>12}{'size':>10}")
     for name in names:
-        artifact = Artifact.find(name)
         try:
-            line = (
-                f"{artifact.accuracy('validation'):12.2%}{artifact.accuracy('test'):9.2%}"
-                f"{artifact.parameters:12,}{artifact.weights_bytes / 1e6:7.1f} MB"
-            )
+            report = Report.read(find_model(name))
         except FerError as error:
-            line = str(error)
-        print(f"{name:32}{line}")
+            print(f"{name:32}{error}")
+            continue
+        print(
+            f"{name:32}{report.accuracy('validation'):12.2%}{report.accuracy('test'):9.2%}"
+            f"{report.parameters:12,}{report.weights_bytes / 1e6:7.1f} MB"
+        )
 
 
 def _complain(sentence: str) -> None:

@@ -1,11 +1,13 @@
 """Boxes and names drawn onto a photo."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from fer.emotions import COLOURS
+from fer.faces.boxes import Box
 from fer.recognizer import Face
 
 
@@ -23,27 +25,44 @@ def annotate(photo: Image.Image, faces: Sequence[Face], max_side: int = 1600) ->
         scale = min(scale, max(1.0, 480 / max(photo.size)))
     size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
     picture = photo.resize(size, Image.Resampling.LANCZOS)
+    labels = [
+        Label(Box(*(value * scale for value in face.box)), f"{number} {face.emotion}", face.emotion)
+        for number, face in enumerate(faces, start=1)
+    ]
+    draw_labels(picture, labels)
+    return picture
+
+
+class Label(NamedTuple):
+    """What is drawn around a face."""
+
+    box: Box
+    """In pixels of the picture."""
+    text: str
+    emotion: str
+    """Gives the colour."""
+
+
+def draw_labels(picture: Image.Image, labels: Sequence[Label]) -> None:
+    """Draw boxes with names onto an RGB picture."""
+    size = picture.size
     draw = ImageDraw.Draw(picture)
     line = max(2, round(max(size) / 350))
-    for number, face in enumerate(faces, start=1):
-        colour = COLOURS[face.emotion]
-        left, top, right, bottom = (value * scale for value in face.box)
+    for box, text, emotion in labels:
+        colour = COLOURS[emotion]
+        left, top, right, bottom = box
         draw.rectangle((left, top, right, bottom), outline=colour, width=line)
         # Readable on small faces, but no larger than the face that carries it.
         font = ImageFont.load_default(max(12, min(max(size) / 30, (right - left) / 4)))
-        label = f"{number} {face.emotion}"
-        x1, y1, x2, y2 = draw.textbbox((0, 0), label, font=font)
+        x1, y1, x2, y2 = draw.textbbox((0, 0), text, font=font)
         width, height, pad = x2 - x1, y2 - y1, line + 1
         label_left = min(max(left, 0), max(size[0] - width - 2 * pad, 0))
         label_top = top - height - 2 * pad
         if label_top < 0:
             label_top = max(top, 0)
-        box = (label_left, label_top, label_left + width + 2 * pad, label_top + height + 2 * pad)
-        draw.rectangle(box, fill=colour)
-        draw.text(
-            (label_left + pad - x1, label_top + pad - y1), label, fill=_ink(colour), font=font
-        )
-    return picture
+        place = (label_left, label_top, label_left + width + 2 * pad, label_top + height + 2 * pad)
+        draw.rectangle(place, fill=colour)
+        draw.text((label_left + pad - x1, label_top + pad - y1), text, fill=_ink(colour), font=font)
 
 
 def tint(crop: Image.Image, heat: np.ndarray, emotion: str) -> Image.Image:

@@ -9,6 +9,10 @@ class UnreadableImage(FerError):
     """The bytes are not an image this library can read, or are too large to be read safely."""
 
 
+class UnreadableVideo(FerError):
+    """The file is not a video that can be read, or what is asked of one makes no sense."""
+
+
 class UnknownModel(FerError):
     """No model goes by that name, or the folder is not a complete model."""
 

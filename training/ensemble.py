@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from fer.artifacts import Artifact
+from fer.artifacts import find_member, load_network
 from fer.ensemble import Ensemble
 from fer.ferplus import NO_MAJORITY
 from fer.networks import predict_logits
@@ -43,8 +43,7 @@ def assemble(
         or not all(isinstance(name, str) for name in candidates)
     ):
         raise BadRecipe('An ensemble needs network_arguments.members=["NAME", …].')
-    found = {name: Artifact(folder).find_member(name) for name in candidates}
-    loaded = {name: (artifact.config, artifact.load_network()) for name, artifact in found.items()}
+    loaded = {name: load_network(find_member(folder, name)) for name in candidates}
     answers = {}
     for name, (config, network) in loaded.items():
         logits = predict_logits(

@@ -5,13 +5,15 @@ layer. The backbone that they share leaves two models of the usual shape, one fo
 """
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from fer.emotions import EMOTIONS
-from fer.ferplus import Measure
+
+Measure = Literal["label", "votes"]
+"""What an answer is held against: FER-2013's own label, or the majority of the FER+ votes."""
 
 OUTPUTS = len(EMOTIONS)
 

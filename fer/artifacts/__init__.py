@@ -1,15 +1,35 @@
-"""A model is a folder: find it, read it, check it, write it, take it from the Hub."""
+"""A model is a folder: find it, read it, write it, take it from the Hub, check its figures."""
 
-from fer.artifacts.store import DEFAULT_MODEL, FILES, MODELS, Artifact, list_models, local_folders
-from fer.artifacts.writing import replace_folder, save_weights
+from fer.artifacts.store import (
+    DEFAULT_MODEL,
+    FILES,
+    MODELS,
+    damaged_weights,
+    find_member,
+    find_model,
+    list_models,
+    load_network,
+    local_folder,
+    read_config,
+    replace_folder,
+    save_weights,
+    weight_digests,
+    weight_files,
+)
 
 __all__ = [
     "DEFAULT_MODEL",
     "FILES",
     "MODELS",
-    "Artifact",
+    "damaged_weights",
+    "find_member",
+    "find_model",
     "list_models",
-    "local_folders",
+    "load_network",
+    "local_folder",
+    "read_config",
     "replace_folder",
     "save_weights",
+    "weight_digests",
+    "weight_files",
 ]

@@ -4,7 +4,7 @@ import shutil
 import pytest
 import torch
 
-from fer.artifacts import MODELS, Artifact
+from fer.artifacts import MODELS, damaged_weights, load_network, weight_files
 from fer.config import ENSEMBLE, ModelConfig
 from fer.errors import UnknownModel
 from fer.explain import saliency
@@ -36,9 +36,8 @@ def faces():
 
 
 def test_answers_with_the_mean_of_its_members_calibrated_probabilities(pair, faces, recognizer):
-    ensemble = Recognizer.from_pretrained(pair, detector=recognizer.detector)
-    cnn = Artifact(MODELS / "cnn")
-    config, network = cnn.config, cnn.load_network()
+    ensemble = Recognizer(*load_network(pair), detector=recognizer.detector)
+    config, network = load_network(MODELS / "cnn")
     with torch.no_grad():
         logits = network(config.preprocessing.tensor(faces))
     expected = (logits.softmax(1) + (logits / 4).softmax(1)) / 2
@@ -46,7 +45,7 @@ def test_answers_with_the_mean_of_its_members_calibrated_probabilities(pair, fac
 
 
 def test_certainty_beyond_float32_stays_finite(pair, faces):
-    network = Artifact(pair).load_network()
+    _, network = load_network(pair)
     for member in network.members:
         member.classifier[-1].weight.data.mul_(1e4)
     with torch.no_grad():
@@ -54,7 +53,7 @@ def test_certainty_beyond_float32_stays_finite(pair, faces):
 
 
 def test_shows_where_its_members_looked(pair, faces, recognizer):
-    ensemble = Recognizer.from_pretrained(pair, detector=recognizer.detector)
+    ensemble = Recognizer(*load_network(pair), detector=recognizer.detector)
     emotions = torch.arange(5)
     heat = saliency(ensemble, faces, emotions)
     assert heat.shape == (5, 48, 48)
@@ -63,22 +62,22 @@ def test_shows_where_its_members_looked(pair, faces, recognizer):
 
 
 def test_its_weights_are_its_members_and_pinned(pair, tmp_path):
-    files = Artifact(pair).weight_files
+    files = weight_files(pair)
     names = [f"{name}/model.safetensors" for name in ("one", "two")]
     assert files == {name: tmp_path / name for name in names}
     metrics = json.loads((MODELS / "cnn" / "metrics.json").read_text())
     (digest,) = metrics["weights_sha256"].values()
     metrics["weights_sha256"] = dict.fromkeys(files, digest)
     (pair / "metrics.json").write_text(json.dumps(metrics))
-    assert Artifact(pair).damaged_weights() == []
+    assert damaged_weights(pair) == []
     with (tmp_path / "two" / "model.safetensors").open("ab") as file:
         file.write(b"!")
-    assert Artifact(pair).damaged_weights() == ["two/model.safetensors"]
+    assert damaged_weights(pair) == ["two/model.safetensors"]
 
 
 def test_a_name_that_is_not_beside_it_is_looked_up_as_any_model(tmp_path):
     ensemble = write(tmp_path / "shipped", ["cnn"])
-    assert Artifact(ensemble).weight_files["cnn/model.safetensors"].parent == MODELS / "cnn"
+    assert weight_files(ensemble)["cnn/model.safetensors"].parent == MODELS / "cnn"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +86,7 @@ def test_a_name_that_is_not_beside_it_is_looked_up_as_any_model(tmp_path):
 def test_members_are_names_and_nothing_else(members, tmp_path):
     folder = write(tmp_path / "bad", members)
     with pytest.raises(UnknownModel, match="is not a model's config"):
-        Artifact(folder).load_network()
+        load_network(folder)
 
 
 def test_no_members_at_all_is_a_sentence(tmp_path):
@@ -95,12 +94,12 @@ def test_no_members_at_all_is_a_sentence(tmp_path):
     values = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(values | {"network_arguments": {}}))
     with pytest.raises(UnknownModel, match="is not a model's config"):
-        Artifact(folder).load_network()
+        load_network(folder)
 
 
 def test_a_missing_member_and_an_ensemble_as_member_are_named(tmp_path):
     with pytest.raises(UnknownModel, match="no model 'nowhere'"):
-        Artifact(write(tmp_path / "a", ["nowhere"])).load_network()
+        load_network(write(tmp_path / "a", ["nowhere"]))
     # Of itself, it would never end.
     with pytest.raises(UnknownModel, match="member itself is an ensemble itself"):
-        Artifact(write(tmp_path / "itself", ["itself"])).load_network()
+        load_network(write(tmp_path / "itself", ["itself"]))

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 import torch
 
-from fer.artifacts import MODELS, Artifact, save_weights
+from fer.artifacts import MODELS, damaged_weights, load_network, save_weights
+from fer.artifacts.evidence import Evidence
 from fer.config import ModelConfig
 from fer.networks import build_network
 from training.data import load_split
@@ -57,18 +58,19 @@ def test_training_one_leaves_a_whole_model(training_command, data, tmp_path):
         "README.md", "confusion.png",
     }  # fmt: skip
     assert {path.name for path in tmp_path.iterdir()} == {"pair"}
-    artifact = Artifact(out)
-    network = artifact.load_network()
+    config, network = load_network(out)
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["parameters"] == sum(p.numel() for p in network.parameters())
     assert metrics["weights_bytes"] == sum(
         (MODELS / name).stat().st_size for name in metrics["weights_sha256"]
     )
-    members = {name.split("/")[0] for name in metrics["weights_sha256"]}
-    assert set(artifact.config.members) == members
-    assert artifact.damaged_weights() == []
+    assert set(config.members) == {name.split("/")[0] for name in metrics["weights_sha256"]}
+    assert damaged_weights(out) == []
     check_artifact(out)
-    assert artifact.history.empty
+    evidence = Evidence.read("pair", out)
+    assert evidence.remarks == ()
+    assert evidence.history is not None
+    assert evidence.history.empty
     assert len(pd.read_parquet(out / "predictions.parquet")) == 128
     card = (out / "README.md").read_text()
     assert "Nothing was trained for it" in card

@@ -1,0 +1,126 @@
+import io
+import os
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer.errors import UnreadableVideo
+from fer.video.reading import Every, Video, upright
+from tests.videos import SCENE, crossing, encode, encoded_tone, filmed, scene, steady
+
+KINDS = [
+    ("mp4", "libx264"), ("mov", "libx264"), ("matroska", "libx264"), ("webm", "libvpx-vp9"),
+    ("avi", "mpeg4"), ("avi", "libx264"), ("mpegts", "libx264"),
+]  # fmt: skip
+
+
+def times(data, every=None):
+    with Video(data) as video:
+        moments = video.sample(every) if every else video.decode()
+        return [round(moment.time, 3) for moment in moments]
+
+
+@pytest.mark.parametrize(("kind", "codec"), KINDS)
+def test_every_container_gives_its_own_times(kind, codec):
+    given = steady(1.2)
+    data = encode([(time, SCENE) for time in given], kind, codec)
+    assert times(data) == pytest.approx(given, abs=0.002)
+    with Video(data) as video:
+        list(video.decode())
+        assert video.problem is None
+        assert video.duration == pytest.approx(1.2, abs=0.1)
+
+
+def test_a_variable_rate_is_honoured():
+    given = [0, 0.04, 0.5, 0.52, 1.7, 3.0]
+    assert times(encode([(time, SCENE) for time in given], "matroska")) == given
+
+
+def test_frames_are_chosen_by_time_or_number():
+    data = encode([(time, SCENE) for time in steady(2)])
+    assert times(data, Every(seconds=0.2)) == pytest.approx([n / 5 for n in range(10)])
+    assert times(data, Every(frames=20)) == pytest.approx([0, 0.8, 1.6])
+    with Video(data) as video:
+        assert [moment.number for moment in video.sample(Every(frames=20), after=20)] == [40]
+
+
+@pytest.mark.parametrize("text", ["", "5", "0s", "-1s", "0f", "1.5f", "nans", "infs", "x"])
+def test_a_distance_that_is_none_is_refused(text):
+    with pytest.raises(UnreadableVideo, match="no distance between frames"):
+        Every.parse(text)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
+def test_animations_keep_their_times_and_lie_on_white(kind):
+    pictures = [Image.new("RGBA", (64, 48), (200, 0, 0, 255)) for _ in range(3)]
+    for number, picture in enumerate(pictures):
+        picture.paste((0, 0, 0, 0), (20 * number, 20, 20 * number + 20, 40))
+    buffer = io.BytesIO()
+    pictures[0].save(
+        buffer, kind, save_all=True, append_images=pictures[1:], duration=[70, 300, 90],
+        disposal=2, lossless=True,
+    )  # fmt: skip
+    with Video(buffer.getvalue()) as video:
+        moments = [(round(m.time, 3), upright(m).image) for m in video.decode()]
+    assert [time for time, _ in moments] == [0, 0.07, 0.37]
+    for number, (_, image) in enumerate(moments):
+        assert image.getpixel((9, 9)) == (200, 0, 0)
+        assert image.getpixel((20 * number + 9, 30)) == (255, 255, 255)
+
+
+def test_what_is_tagged_as_turned_is_turned_back():
+    picture = scene([(100, 120)])
+    for rotation, turn in ((90, Image.Transpose.ROTATE_270), (-90, Image.Transpose.ROTATE_90)):
+        data = encode([(0, picture.transpose(turn)), (0.04, picture.transpose(turn))],
+                      rotation=rotation)  # fmt: skip
+        with Video(data) as video:
+            photo = upright(next(iter(video.decode())))
+        assert photo.size == photo.image.size == picture.size
+        assert difference(photo.image, picture) < 12
+
+
+def difference(a, b):
+    return np.abs(np.asarray(a, float) - np.asarray(b, float)).mean()
+
+
+def test_large_frames_are_shrunk_by_whole_factors():
+    data = encode([(0, SCENE.resize((1280, 720)))])
+    with Video(data) as video:
+        photo = upright(next(iter(video.decode())), at_least=600)
+    assert photo.size == (1280, 720)
+    assert photo.image.size == (640, 360)
+
+
+@pytest.mark.parametrize(("kind", "codec"), [("matroska", "libx264"), ("avi", "mpeg4")])
+def test_of_a_file_that_is_cut_off_the_beginning_is_read(kind, codec):
+    data = filmed(crossing, steady(3), kind=kind, codec=codec)
+    with Video(data[: len(data) * 3 // 4]) as video:
+        read = [moment.time for moment in video.decode()]
+        assert 0.3 < max(read) < 2.4
+        assert "cut off" in video.problem
+        assert "of 3.0 seconds" in video.problem
+
+
+def test_damage_in_the_middle_is_said_and_the_rest_is_read():
+    data = bytearray(filmed(crossing, steady(3), kind="mpegts"))
+    data[len(data) // 2 : len(data) // 2 + 4000] = os.urandom(4000)
+    with Video(bytes(data)) as video:
+        assert max(moment.time for moment in video.decode()) > 2.5
+
+
+def test_sound_alone_and_other_files_are_refused(tmp_path):
+    sound = io.BytesIO()
+    with av.open(sound, "w", format="mp4") as output:
+        for packet in encoded_tone(output.add_stream("aac", rate=48_000), 0.5):
+            output.mux(packet)
+    with pytest.raises(UnreadableVideo, match="no moving picture"):
+        Video(sound.getvalue())
+    cut = encode([(0, SCENE)])[:-600]  # an mp4 ends with its index
+    playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile:///etc/passwd\n"
+    for data in (b"", b"no video", cut, playlist, b"ffconcat version 1.0\nfile '/etc/passwd'\n"):
+        with pytest.raises(UnreadableVideo, match=r"not a video|no moving picture"):
+            Video(data)
+    with pytest.raises(UnreadableVideo, match="cannot be opened"):
+        Video(tmp_path / "nowhere.mp4")
