@@ -2,13 +2,11 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor, wait
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
-from fer.artifacts import find_model, list_models, local_folder
-from fer.artifacts.report import Report
+from fer.artifacts import Artifact, list_models, local_folders
 from fer.emotions import COLOURS
 from fer.errors import FerError
 from fer.faces.detection import Detector
@@ -24,14 +22,14 @@ def offered_models() -> list[str]:
     return list(dict.fromkeys(filter(None, names))) or list_models()
 
 
-def model_folder(name: str) -> Path:
-    """Return a model's folder; one on the Hub is downloaded first, and the page shows how far.
+def find_artifact(name: str) -> Artifact:
+    """Return a model; one on the Hub is downloaded first, and the page shows how far.
 
     Raises:
         FerError: if it cannot be had; the next call tries again.
     """
-    if folder := local_folder(name):
-        return folder
+    if local_folders(name):
+        return Artifact.find(name)
     downloaded = _downloaded()
     if name not in downloaded:
         downloaded[name] = _download(name)
@@ -39,12 +37,12 @@ def model_folder(name: str) -> Path:
 
 
 @st.cache_resource
-def _downloaded() -> dict[str, Path]:
-    """Where the models are that this server took from the Hub; a restart looks for newer ones."""
+def _downloaded() -> dict[str, Artifact]:
+    """Return the models that this server took from the Hub; a restart looks for newer ones."""
     return {}
 
 
-def _download(name: str) -> Path:
+def _download(name: str) -> Artifact:
     bar = st.progress(0.0, f"Fetching {name} …")
     so_far = (0, 0)
 
@@ -56,7 +54,7 @@ def _download(name: str) -> Path:
     # wait for it: it goes on, and what it fetched is in the cache.
     pool = ThreadPoolExecutor(max_workers=1)
     try:
-        work = pool.submit(find_model, name, progress=note)
+        work = pool.submit(Artifact.find, name, progress=note)
         while not wait([work], timeout=0.3).done:
             done, there = so_far
             if there:
@@ -81,7 +79,8 @@ def load_recognizer(model: str) -> Recognizer:
     Raises:
         FerError: if it cannot be had or is damaged.
     """
-    folder = _downloaded().get(model, model)
+    downloaded = _downloaded().get(model)
+    folder = downloaded.path if downloaded else model
     return Recognizer.from_pretrained(folder, detector=load_detector())
 
 
@@ -90,15 +89,15 @@ def pick_model() -> str:
 
     A model that cannot be had is a sentence below the picker; the others are still offered.
     """
-    names = offered_models()
+    names = [name for name in offered_models() if _can_answer(name)]
     if not names:
         st.error("There are no models in `models/`: train one with `python -m training train cnn`.")
         st.stop()
     name = st.selectbox("Model", names, format_func=_describe, key="model", bind="query-params")
     try:
-        folder = model_folder(name)
-        if not local_folder(name):
-            accuracy = Report.read(folder).accuracy("test")
+        artifact = find_artifact(name)
+        if not local_folders(name):
+            accuracy = artifact.accuracy("test")
             st.caption(f"From the Hugging Face Hub; right on {accuracy:.1%} of test images.")
     except FerError as error:
         st.error(str(error), icon=":material/cloud_off:")
@@ -106,12 +105,19 @@ def pick_model() -> str:
     return name
 
 
+def _can_answer(name: str) -> bool:
+    """Say whether to offer a model: not one of which only the figures are here."""
+    try:
+        return not local_folders(name) or Artifact.find(name).has_weights
+    except FerError:
+        return True  # choosing it says what is wrong
+
+
 def _describe(name: str) -> str:
-    folder = local_folder(name)
-    if folder is None:
+    if not local_folders(name):
         return name  # a Hub id: asking the Hub about each would hold up the page
     try:
-        accuracy = Report.read(folder).accuracy("test")
+        accuracy = Artifact.find(name).accuracy("test")
     except FerError:
         return f"{name} · not measured"
     return f"{name} · right on {accuracy:.1%} of test images"

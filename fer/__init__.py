@@ -2,21 +2,51 @@
 
 >>> from fer import Recognizer
 >>> faces = Recognizer.from_pretrained("cnn").recognize(["photo.jpg"])[0]
+
+What stands in `__all__` is the library's public face, described in `docs/library.md`.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fer.emotions import EMOTIONS
+    from fer.errors import FerError, HubError, UnknownModel, UnreadableImage
+    from fer.faces.boxes import Box
     from fer.recognizer import Face, Recognizer
 
-__all__ = ["Face", "Recognizer"]
+__version__ = "0.1.0"
+
+__all__ = [
+    "EMOTIONS",
+    "Box",
+    "Face",
+    "FerError",
+    "HubError",
+    "Recognizer",
+    "UnknownModel",
+    "UnreadableImage",
+    "__version__",
+]
+
+_HOMES = {
+    "EMOTIONS": "fer.emotions",
+    "Box": "fer.faces.boxes",
+    "Face": "fer.recognizer",
+    "FerError": "fer.errors",
+    "HubError": "fer.errors",
+    "Recognizer": "fer.recognizer",
+    "UnknownModel": "fer.errors",
+    "UnreadableImage": "fer.errors",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded on first use: `training` needs fer's networks on machines that have no
-    # facenet-pytorch, which the recognizer's detector is made of.
-    if name in __all__:
-        from fer import recognizer
+    # Loaded on first use: `import fer` takes no time, and `training` needs fer's networks on
+    # machines that have no facenet-pytorch, which the recognizer's detector is made of.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fer' has no attribute {name!r}")
+    from fer.namesake import refuse_namesake
 
-        return getattr(recognizer, name)
-    raise AttributeError(f"module 'fer' has no attribute {name!r}")
+    refuse_namesake()
+    return getattr(import_module(_HOMES[name]), name)

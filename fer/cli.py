@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fer.artifacts import DEFAULT_MODEL, find_model, list_models
-from fer.artifacts.report import Report
+from fer.artifacts import DEFAULT_MODEL, Artifact, list_models
 from fer.errors import FerError
+from fer.namesake import refuse_namesake
 from fer.wording import named
 
 if TYPE_CHECKING:
@@ -32,11 +32,20 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Facial emotion recognition on photos and videos.",
 )
 
 BATCH = 32
 """Photos read, and classified, together: what is held in memory at a time."""
+
+
+@app.callback()
+def whole() -> None:
+    """Facial emotion recognition on photos."""
+    try:
+        refuse_namesake()
+    except FerError as error:
+        _complain(str(error))
+        raise typer.Exit(2) from error
 
 
 @app.command()
@@ -260,15 +269,15 @@ def models() -> None:
         raise typer.Exit(2)
     print(f"{'model':32}{'validation':>12}{'test':>9}{'weights':>12}{'size':>10}")
     for name in names:
+        artifact = Artifact.find(name)
         try:
-            report = Report.read(find_model(name))
+            line = (
+                f"{artifact.accuracy('validation'):12.2%}{artifact.accuracy('test'):9.2%}"
+                f"{artifact.parameters:12,}{artifact.weights_bytes / 1e6:7.1f} MB"
+            )
         except FerError as error:
-            print(f"{name:32}{error}")
-            continue
-        print(
-            f"{name:32}{report.accuracy('validation'):12.2%}{report.accuracy('test'):9.2%}"
-            f"{report.parameters:12,}{report.weights_bytes / 1e6:7.1f} MB"
-        )
+            line = str(error)
+        print(f"{name:32}{line}")
 
 
 def _complain(sentence: str) -> None:

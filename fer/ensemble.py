@@ -15,7 +15,7 @@ class Ensemble(TakesFaces):
     """A network made of others, each behind its own preprocessing and temperature."""
 
     def __init__(self, members: Sequence[tuple[ModelConfig, nn.Module]]) -> None:
-        """Join models, each as `fer.artifacts.load_network` returns it; none an ensemble."""
+        """Join models, each a config and its network; none an ensemble."""
         super().__init__()
         self.configs = [config for config, _ in members]
         self.members = nn.ModuleList(network for _, network in members)

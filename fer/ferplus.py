@@ -4,9 +4,15 @@ FER-2013's own label is one opinion; the votes are ten. Their majority is the se
 measures by which models are judged here, beside the label.
 """
 
+from typing import Literal
+
 import numpy as np
 
 from fer.emotions import EMOTIONS
+
+Measure = Literal["label", "votes"]
+"""What an answer is held against: FER-2013's own label, or the majority of the FER+ votes."""
+MEASURES: tuple[Measure, ...] = ("label", "votes")
 
 ANSWERS = (
     "neutral", "happy", "surprise", "sad", "angry", "disgust", "fear",

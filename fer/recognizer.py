@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from fer.artifacts import DEFAULT_MODEL, find_model, load_network
+from fer.artifacts import DEFAULT_MODEL, Artifact
 from fer.config import ModelConfig
 from fer.emotions import EMOTIONS
 from fer.ensemble import Ensemble
@@ -117,8 +117,9 @@ class Recognizer:
         """Load a model.
 
         Args:
-            model: a name in `models/`, a model's folder, or the id of a model on the Hugging Face
-                Hub (`organisation/name`), which is downloaded once and then taken from the cache.
+            model: a name in `models/` or `runs/`, a model's folder, or the id of a model on the
+                Hugging Face Hub (`organisation/name`), which is downloaded once and then taken
+                from the cache.
             revision: a branch, tag or commit of the Hub's repository; its newest when left out.
             detector: one to share between recognizers; a new one when left out.
             device: a GPU if there is one, when left out.
@@ -128,7 +129,8 @@ class Recognizer:
             HubError: if the Hub cannot give it, or gives something else.
         """
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(*load_network(find_model(model, revision)), detector=detector, device=device)
+        artifact = Artifact.find(model, revision)
+        return cls(artifact.config, artifact.load_network(), detector=detector, device=device)
 
     def recognize(self, photos: Sequence[Source]) -> list[list[Face]]:
         """Find the faces of each photo and classify them all in one batch.

@@ -8,7 +8,7 @@ import streamlit as st
 from app.compare.board import pick_models, show_answers, show_leaderboard, show_references
 from app.compare.head_to_head import head_to_head
 from app.compare.images import numbers
-from app.compare.models import leaderboard, measure_times, read_all, without_place
+from app.compare.models import leaderboard, measure_times, read_all, read_histories
 from app.compare.own_data import own_data
 from app.compare.views import calibration, confusion, cost, learning, per_class
 from app.figures.comparison import model_colours
@@ -25,17 +25,15 @@ st.title("Which model to trust, and for what")
 found, reasons = read_all()
 for name, reason in reasons.items():
     st.warning(f"**{name}** is left out. {reason}", icon=":material/broken_image:")
-for name, evidence in found.items():
-    for remark in evidence.remarks:
-        st.warning(
-            f"**{name}** is shown in part. {without_place(remark)}", icon=":material/broken_image:"
-        )
+histories, remarks = read_histories(found)
+for name, remark in remarks.items():
+    st.warning(f"**{name}** is shown in part. {remark}", icon=":material/broken_image:")
 if not found:
     st.info("There is no model to compare yet: `python -m training train cnn --data DIR`.")
     st.stop()
 models = {
-    name: Answers(name, evidence.predictions, evidence.temperature)
-    for name, evidence in found.items()
+    name: Answers(name, artifact.predictions, artifact.config.temperature)
+    for name, artifact in found.items()
 }
 colours = model_colours(list(models))
 table = leaderboard(found, models)
@@ -78,17 +76,17 @@ view = st.segmented_control(
     bind="query-params",
     label_visibility="collapsed",
 )
-details = [found[answers.name] for answers in chosen]
+artifacts = [found[answers.name] for answers in chosen]
 if view == "Confusion":
     confusion(chosen)
 elif view == "Per emotion":
-    per_class(chosen, colours, [item.report for item in details])
+    per_class(chosen, colours, artifacts)
 elif view == "Calibration":
     calibration(chosen, colours)
 elif view == "Cost":
     cost(table, colours)
 elif view == "Learning curves":
-    learning(details, colours)
+    learning(artifacts, histories, colours)
 elif view == "Head to head":
     head_to_head(list(models.values()), [answers.name for answers in chosen], colours)
 else:

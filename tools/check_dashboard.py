@@ -24,7 +24,7 @@ from torchmetrics.functional.classification import (
     multiclass_recall,
 )
 
-from fer.artifacts import MODELS, find_model, read_config
+from fer.artifacts import MODELS, Artifact
 from fer.emotions import EMOTIONS
 
 APP = MODELS.parent / "streamlit_app.py"
@@ -58,8 +58,9 @@ class Recomputed:
     """One model's figures, from its predictions alone."""
 
     def __init__(self, name: str) -> None:
-        table = pd.read_parquet(find_model(name) / "predictions.parquet")
-        self.temperature = read_config(find_model(name)).temperature
+        artifact = Artifact.find(name)
+        table = pd.read_parquet(artifact.path / "predictions.parquet")
+        self.temperature = artifact.config.temperature
         self.row = table["row"].to_numpy()
         self.labels = torch.tensor(table["label"].to_numpy())
         columns = [f"p_{emotion}" for emotion in EMOTIONS]
@@ -147,7 +148,7 @@ def check_duel(first: str, second: str, models: dict[str, Recomputed]) -> None:
 def check_cost(app: AppTest, models: dict[str, Recomputed]) -> None:
     """Check that each point of the cost figure lies where metrics.json and the answers put it."""
     for name, model in models.items():
-        metrics = json.loads((find_model(name) / "metrics.json").read_text())
+        metrics = Artifact.find(name).metrics
         (point,) = [t for t in drawn(app, "cost-multiply-adds") if t["name"] == name]
         same(f"cost of {name}", [point["x"][0], point["y"][0]],
              [metrics["multiply_adds"], model.right.mean()])  # fmt: skip
@@ -156,7 +157,7 @@ def check_cost(app: AppTest, models: dict[str, Recomputed]) -> None:
 def check_curves(app: AppTest, names: list[str]) -> None:
     """Check that the learning curves are those of history.csv."""
     for name in names:
-        history = pd.read_csv(find_model(name) / "history.csv")
+        history = pd.read_csv(Artifact.find(name).path / "history.csv")
         curves = [
             t["y"] for t in drawn(app, "learning-accuracy") if t["name"] == f"{name}, validation"
         ]

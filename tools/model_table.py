@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from fer.artifacts import find_model, list_models
-from fer.artifacts.report import Report
+from fer.artifacts import Artifact, list_models
 from fer.artifacts.timing import milliseconds_a_face
+from fer.ferplus import MEASURES
 from tools.machine import conditions
 
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -38,22 +38,18 @@ def with_table(readme: str, times: dict[str, float] | None = None) -> str:
 
 
 def _line(name: str, time: float | None) -> str:
-    report = Report.read(find_model(name))
-    view = report.get("views") or "plain"
+    artifact = Artifact.find(name)
     cells = []
-    for measure in (("votes",), ()):
-        validation, test = (
-            report.get("splits", split, *measure, view) for split in ("validation", "test")
-        )
-        if test is None:
+    for measure in reversed(MEASURES):  # the votes first: by them the default is chosen
+        if measure not in artifact.measures:
             cells += ["–"] * 3
             continue
-        low, high = test["accuracy_interval_95"]
-        cells += [f"{validation['accuracy']:.4f}", f"{test['accuracy']:.4f}"]
+        low, high = artifact.accuracy_interval("test", measure)
+        cells += [f"{artifact.accuracy(split, measure):.4f}" for split in ("validation", "test")]
         cells += [f"{low:.4f} to {high:.4f}"]
     return (
-        f"| `{name}` | {report.parameters:,} | {report.weights_bytes / 1e6:.1f} MB "
-        f"| {report.metrics['multiply_adds'] / 1e6:,.0f} M "
+        f"| `{name}` | {artifact.parameters:,} | {artifact.weights_bytes / 1e6:.1f} MB "
+        f"| {artifact.metrics['multiply_adds'] / 1e6:,.0f} M "
         f"| {'–' if time is None else f'{time:.1f}'} | {' | '.join(cells)} |\n"
     )
 
@@ -65,7 +61,7 @@ def main(
     times = None
     if time:
         print(conditions())
-        times = {name: milliseconds_a_face(find_model(name)) for name in list_models()}
+        times = {name: milliseconds_a_face(Artifact.find(name)) for name in list_models()}
         for name, milliseconds in times.items():
             print(f"{name:32}{milliseconds:8.2f} ms a face")
     README.write_text(with_table(README.read_text(), times))

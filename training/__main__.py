@@ -20,10 +20,10 @@ from lightning.fabric import Fabric
 from lightning.fabric.loggers import TensorBoardLogger
 from safetensors import SafetensorError
 
-from fer.artifacts import load_network
-from fer.artifacts.report import Report
+from fer.artifacts import Artifact
 from fer.config import ENSEMBLE
 from fer.errors import FerError
+from fer.ferplus import MEASURES
 from training.artifact import (
     check_target,
     find_artifact,
@@ -124,17 +124,17 @@ def evaluate_(
     ] = False,
 ) -> None:
     """Measure a model's weights again, as it answers now, and print what comes out."""
-    folder = find_artifact(model)
+    artifact = find_artifact(model)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     train, validation, test = (load_split(data, name) for name in SPLITS)
     if write:
-        measured = measure_again(folder, train, validation, test, device)["splits"]
+        measured = measure_again(artifact.path, train, validation, test, device)["splits"]
     else:
-        config, network = load_network(folder)
+        network, config = artifact.load_network().to(device), artifact.config
         measured = evaluate(
-            network.to(device), config.preprocessing, train, validation, test, as_configured=config
+            network, config.preprocessing, train, validation, test, as_configured=config
         ).splits
-    print(f"{folder}: {_summary(measured)}")
+    print(f"{artifact.path}: {_summary(measured)}")
 
 
 @app.command("prepare")
@@ -153,31 +153,30 @@ def prepare_(
 @app.command("list")
 def list_() -> None:
     """Print the recipes and the models that they left, with what each reached by both measures."""
-    finished = {folder.name: folder for folder in finished_artifacts()}
+    finished = {artifact.name: artifact for artifact in finished_artifacts()}
     print(f"{'':33}{'':7}{'label':>15}{'votes':>18}")
     print(f"{'recipe':33}{'epochs':>7}{'valid.':>9}{'test':>8}{'valid.':>10}{'test':>8}  learnt")
     for name in list_recipes():
         recipe = load_recipe(name)
-        folders = [finished.get(name + head.suffix) for head in recipe.heads]
-        for head, folder in zip(recipe.heads, folders, strict=True):
+        for head in recipe.heads:
             line = f"{name + head.suffix:33}{recipe.epochs or '–':>7}"
-            if folder is None:
+            artifact = finished.get(name + head.suffix)
+            if artifact is None:
                 print(f"{line}{'not trained':>35}  {_learnt(recipe, recipe.init)}")
                 continue
-            ran = load_recipe(str(folder / "recipe.toml"))
-            report = Report.read(folder)
-            init = report.metrics["init"]
-            print(f"{line}{_figures(report)}  {_learnt(ran, init)}{_changed(recipe, ran)}")
+            ran = load_recipe(str(artifact.path / "recipe.toml"))
+            init = artifact.metrics["init"]
+            print(f"{line}{_figures(artifact)}  {_learnt(ran, init)}{_changed(recipe, ran)}")
 
 
-def _figures(report: Report) -> str:
+def _figures(artifact: Artifact) -> str:
     """Return the accuracies on validation and test, by the label and by the votes."""
-    view = report.get("views") or "plain"
     cells = []
-    for votes in ((), ("votes",)):
-        for split, width in (("validation", 10 if votes else 9), ("test", 8)):
-            value = report.get("splits", split, *votes, view, "accuracy")
-            cells.append(f"{'–' if value is None else f'{value:.4f}':>{width}}")
+    for measure in MEASURES:
+        for split, width in (("validation", 10 if measure == "votes" else 9), ("test", 8)):
+            known = measure in artifact.measures
+            cell = f"{artifact.accuracy(split, measure):.4f}" if known else "–"
+            cells.append(f"{cell:>{width}}")
     return "".join(cells)
 
 
@@ -204,7 +203,7 @@ def card_(names: Annotated[list[str], typer.Argument(help="Names or folders.")])
     from training.card import write_card
 
     for name in names:
-        folder = find_artifact(name)
+        folder = find_artifact(name).path
         write_card(folder)
         print(folder / "README.md")
 
@@ -261,7 +260,7 @@ def publish_(
         if name is None:
             addresses = publish_all(repo_id, private, revision, create_pr)
         else:
-            folder = find_artifact(name)
+            folder = find_artifact(name).path
             addresses = [publish_model(folder, repo_id, private, revision, create_pr)]
         print(*addresses, sep="\n")
 

@@ -17,16 +17,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from fer.artifacts import (
-    MODELS,
-    find_model,
-    load_network,
-    replace_folder,
-    save_weights,
-    weight_digests,
-    weight_files,
-)
-from fer.artifacts.report import Report
+from fer.artifacts import Artifact, list_models, local_folders, replace_folder, save_weights
 from fer.config import ENSEMBLE, ModelConfig
 from fer.errors import FerError
 from fer.faces.preprocessing import FACE_SIZE, Preprocessing
@@ -71,7 +62,8 @@ def write_artifact(
         preprocessing=recipe.preprocessing,
     )
     (partial / "config.json").write_text(config.to_json())
-    _, network = load_network(partial)
+    artifact = Artifact(partial)
+    network = artifact.load_network()
     network.to(device)
 
     evaluation = evaluate(
@@ -85,8 +77,8 @@ def write_artifact(
         "network": recipe.network,
         "init": fit.init,
         "parameters": sum(p.numel() for p in network.parameters()),
-        "weights_bytes": sum(path.stat().st_size for path in weight_files(partial).values()),
-        "weights_sha256": weight_digests(partial),
+        "weights_bytes": sum(path.stat().st_size for path in artifact.weight_files.values()),
+        "weights_sha256": artifact.weight_digests(),
         "chosen": fit.chosen,
     }
     if fit.history:
@@ -110,8 +102,8 @@ def measure_again(
 
     Its weights, its views and its temperature stay. For folders that an older version wrote.
     """
-    config, network = load_network(folder)
-    metrics = Report.read(folder).metrics
+    artifact = Artifact(folder)
+    config, network, metrics = artifact.config, artifact.load_network(), artifact.metrics
     evaluation = evaluate(
         network.to(device), config.preprocessing, train, validation, test, as_configured=config
     )
@@ -183,31 +175,15 @@ def check_target(folder: Path, checkpoint: Path, resume: bool) -> None:
         raise FerError(f"--out {folder} cannot be written: {error.strerror}.") from error
 
 
-def find_artifact(name: str) -> Path:
-    """Return a model's folder: a name in `models/` or `runs/`, a path, or from the Hub.
-
-    Raises:
-        UnknownModel: if there is none.
-        HubError: if the Hub cannot give it.
-    """
-    folders = (MODELS / name, Path("runs") / name, Path(name))
-    there = [folder for folder in folders if (folder / "config.json").is_file()]
-    if not there:
-        return find_model(name)
-    if len({folder.resolve() for folder in there}) > 1:
-        print(f"{there[0]} is meant; for the other of that name say {there[1]}.", file=sys.stderr)
-    return there[0]
+def find_artifact(name: str) -> Artifact:
+    """Find a model, see `Artifact.find`; where a name has two, say on stderr which is meant."""
+    artifact = Artifact.find(name)
+    for other in local_folders(name)[1:2]:
+        print(f"{artifact.path} is meant; for the other of that name say {other}.", file=sys.stderr)
+    return artifact
 
 
-def finished_artifacts() -> list[Path]:
-    """Return the folders of all models that a finished training run has left.
-
-    Those in `models/`, and those in `runs/` whose name is not there. A run writes its folder
-    beside the final one and moves it when it is whole.
-    """
-    found: dict[str, Path] = {}
-    for parent in (MODELS, Path("runs")):
-        for path in sorted(parent.glob("*/metrics.json")):
-            if path.parent.suffix not in (".partial", ".old"):
-                found.setdefault(path.parent.name, path.parent)
-    return list(found.values())
+def finished_artifacts() -> list[Artifact]:
+    """Return all models in `models/`, and those in `runs/` whose name is not there."""
+    found = [Artifact.find(name) for name in list_models(runs=True)]
+    return [artifact for artifact in found if (artifact.path / "metrics.json").is_file()]

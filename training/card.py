@@ -12,8 +12,8 @@ import pandas as pd
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from PIL import Image, ImageDraw, ImageFont
 
-from fer.artifacts import read_config
-from fer.artifacts.report import Report, predicted_labels, read_predictions
+from fer.artifacts import Artifact
+from fer.artifacts.report import predicted_labels
 from fer.emotions import EMOTIONS
 from training.first_weights import FIRST_WEIGHTS
 
@@ -73,7 +73,8 @@ def model_card(folder: Path, repo_id: str | None = None) -> ModelCard:
     Raises:
         UnknownModel: if a file is missing or damaged.
     """
-    metrics = Report.read(folder).metrics
+    artifact = Artifact(folder)
+    metrics = artifact.metrics
     recipe = (folder / "recipe.toml").read_text().strip()
     data = ModelCardData(
         license="mit",
@@ -92,14 +93,14 @@ def model_card(folder: Path, repo_id: str | None = None) -> ModelCard:
         model=repo_id or metrics["model"],
         recipe=recipe,
         learnt=tomllib.loads(recipe),
-        config=read_config(folder),
+        config=artifact.config,
         by_measure=by_measure(metrics["splits"]),
-        own=metrics.get("views", "plain"),
+        own=artifact.views,
         test=metrics["splits"]["test"],
         views=VIEWS,
         measures=MEASURES,
         weights=FIRST_WEIGHTS.get(tomllib.loads(recipe)["init"]),
-        reliability=reliability(read_predictions(folder)),
+        reliability=reliability(artifact.predictions),
         emotions=EMOTIONS,
         picture=PICTURE,
     )
@@ -172,7 +173,7 @@ def reliability(predictions: pd.DataFrame) -> list[dict[str, float]]:
 
 def confusion_picture(folder: Path) -> Image.Image:
     """Draw the confusion matrix of the test images; each row's shares shade its cells."""
-    matrix = np.array(Report.read(folder).metrics["splits"]["test"]["plain"]["confusion_matrix"])
+    matrix = np.array(Artifact(folder).metrics["splits"]["test"]["plain"]["confusion_matrix"])
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     cell, left, top = 96, 150, 96
     side = cell * len(EMOTIONS)

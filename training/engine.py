@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from fer.artifacts import find_model, load_network
+from fer.artifacts import Artifact
 from fer.ensemble import Ensemble
 from fer.errors import FerError
 from fer.ferplus import NO_MAJORITY
@@ -202,8 +202,9 @@ def _averaging(decay: float) -> Callable[..., None]:
 
 def _load_teachers(names: Sequence[str], device: torch.device) -> Ensemble:
     """Load the models whose answers are learnt (Hinton et al. 2015); nothing of them learns."""
-    teachers = Ensemble([load_network(find_model(name)) for name in names]).eval()
-    return teachers.to(device).to(memory_format=torch.channels_last)
+    found = [Artifact.find(name) for name in names]
+    teachers = Ensemble([(artifact.config, artifact.load_network()) for artifact in found])
+    return teachers.eval().to(device).to(memory_format=torch.channels_last)
 
 
 def _print_epoch(recipe: Recipe, state: State, images: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from fer.artifacts import find_member, load_network
+from fer.artifacts import Artifact
 from fer.ensemble import Ensemble
 from fer.ferplus import NO_MAJORITY
 from fer.networks import predict_logits
@@ -43,7 +43,8 @@ def assemble(
         or not all(isinstance(name, str) for name in candidates)
     ):
         raise BadRecipe('An ensemble needs network_arguments.members=["NAME", …].')
-    loaded = {name: load_network(find_member(folder, name)) for name in candidates}
+    found = {name: Artifact(folder).find_member(name) for name in candidates}
+    loaded = {name: (artifact.config, artifact.load_network()) for name, artifact in found.items()}
     answers = {}
     for name, (config, network) in loaded.items():
         logits = predict_logits(

@@ -24,10 +24,9 @@ from fer.artifacts.report import accuracy_interval
 from fer.config import ModelConfig
 from fer.emotions import EMOTIONS
 from fer.faces.preprocessing import Preprocessing
-from fer.ferplus import NO_MAJORITY, is_contempt
+from fer.ferplus import NO_MAJORITY, Measure, is_contempt
 from fer.networks import predict_logits
 from training.data import BadData, Split
-from training.heads import Measure
 
 CALIBRATION_BINS = 15
 CERTAIN = 0.9

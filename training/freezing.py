@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 from torchvision import models as torchvision_models
 
-from fer.artifacts import find_model, load_network
-from fer.artifacts.report import Report
+from fer.artifacts import Artifact
 from fer.errors import FerError, UnknownModel
 from fer.faces.preprocessing import Preprocessing
 from fer.networks import evaluating
@@ -42,12 +41,12 @@ def initialise(network: nn.Module, recipe: Recipe) -> str:
         weights = _timm_weights(name) if init == "timm" else find_first_weights(init, name)
         _copy_all_but_the_head(network, _fit_channels(weights, network), f"The weights {init}")
         return f"timm's {name}" if init == "timm" else f"{init} ({FIRST_WEIGHTS[init].learnt})"
-    folder = find_model(init)
-    config, source = load_network(folder)
-    if config.network != architecture:
-        raise FerError(f"{folder} holds a {config.network}, not a {architecture}.")
-    _copy_all_but_the_head(network, source.state_dict(), f"The weights in {folder}")
-    return f"{Path(init).name} ({Report.read(folder).metrics['init']})"
+    artifact = Artifact.find(init)
+    if artifact.config.network != architecture:
+        raise FerError(f"{artifact.path} holds a {artifact.config.network}, not a {architecture}.")
+    weights = artifact.load_network().state_dict()
+    _copy_all_but_the_head(network, weights, f"The weights in {artifact.path}")
+    return f"{Path(init).name} ({artifact.metrics['init']})"
 
 
 def _timm_weights(architecture: str) -> dict[str, Tensor]:

@@ -5,15 +5,13 @@ layer. The backbone that they share leaves two models of the usual shape, one fo
 """
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from fer.emotions import EMOTIONS
-
-Measure = Literal["label", "votes"]
-"""What an answer is held against: FER-2013's own label, or the majority of the FER+ votes."""
+from fer.ferplus import Measure
 
 OUTPUTS = len(EMOTIONS)
 

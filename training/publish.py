@@ -15,9 +15,8 @@ from pathlib import Path
 
 from huggingface_hub import CommitInfo, HfApi
 
-from fer.artifacts import FILES, damaged_weights, load_network, read_config
+from fer.artifacts import FILES, Artifact
 from fer.artifacts.hub import hub_errors
-from fer.artifacts.report import Report, predicted_labels, read_predictions
 from fer.config import HUB_ID
 from fer.errors import FerError, HubError, UnknownModel
 from training.artifact import find_artifact, finished_artifacts
@@ -36,28 +35,18 @@ def check_artifact(folder: Path) -> None:
 
     Raises:
         Unfinished: with a sentence that names what is missing or wrong.
+        UnknownModel: if a file is damaged, or its figures do not follow from its predictions.
     """
     if missing := [name for name in REQUIRED if not (folder / name).is_file()]:
         raise Unfinished(
             f"{folder} is not complete: {', '.join(missing)} is missing; "
             "`python -m training train` writes them all."
         )
-    if wrong := damaged_weights(folder):
+    artifact = Artifact(folder)
+    if wrong := artifact.damaged_weights():
         raise Unfinished(f"{folder}: {', '.join(wrong)} is not the file that metrics.json names.")
-    load_network(folder)
-    stated = Report.read(folder).metrics["splits"]["test"]["plain"]
-    try:
-        predictions = read_predictions(folder)
-        correct = int((predicted_labels(predictions) == predictions["label"]).sum())
-    except (OSError, ValueError, KeyError) as error:
-        raise Unfinished(f"{folder / 'predictions.parquet'} cannot be read: {error}") from error
-    if (correct, len(predictions)) != (stated["correct"], stated["images"]) or (
-        stated["accuracy"] != correct / len(predictions)
-    ):
-        raise Unfinished(
-            f"{folder}: metrics.json states {stated['correct']} of {stated['images']} test images "
-            f"right, predictions.parquet gives {correct} of {len(predictions)}."
-        )
+    artifact.load_network()
+    artifact.check_figures()
 
 
 def stage_model(folder: Path, repo_id: str, target: Path) -> None:
@@ -71,7 +60,7 @@ def stage_model(folder: Path, repo_id: str, target: Path) -> None:
     for name in FILES:
         for path in folder.glob(name):
             shutil.copyfile(path, target / path.name)
-    config = read_config(folder)
+    config = Artifact(folder).config
     if config.members:
         hub_members = {"members": _on_the_hub(config.members, repo_id)}
         config = dataclasses.replace(config, network_arguments=hub_members)
@@ -112,7 +101,7 @@ def publish_model(
         stage_model(folder, repo_id, Path(staged))
         api = log_in(repo_id)
         with hub_errors(repo_id, revision):
-            for member in read_config(Path(staged)).members:
+            for member in Artifact(Path(staged)).config.members:
                 if not api.repo_exists(member):
                     raise HubError(f"{repo_id} answers through {member}: publish that one first.")
             api.create_repo(repo_id, private=private or None, exist_ok=True)
@@ -136,20 +125,20 @@ def publish_all(
         HubError: as `publish_model`.
     """
     # An ensemble comes after its members.
-    folders = sorted(_finished_for(owner), key=lambda folder: bool(read_config(folder).members))
-    for folder in folders:
-        check_artifact(folder)
+    artifacts = sorted(_finished_for(owner), key=lambda artifact: bool(artifact.config.members))
+    for artifact in artifacts:
+        check_artifact(artifact.path)
     addresses = [
-        publish_model(folder, f"{owner}/{folder.name}", private, revision, create_pr)
-        for folder in folders
+        publish_model(artifact.path, f"{owner}/{artifact.name}", private, revision, create_pr)
+        for artifact in artifacts
     ]
     api = HfApi(library_name="fer-studio")
     with hub_errors(owner):
         collection = api.create_collection(
             COLLECTION, namespace=owner, private=private, exists_ok=True
         )
-        for folder in folders:
-            item = f"{owner}/{folder.name}"
+        for artifact in artifacts:
+            item = f"{owner}/{artifact.name}"
             api.add_collection_item(collection.slug, item, "model", exists_ok=True)
     return [*addresses, collection.url]
 
@@ -167,10 +156,10 @@ def stage_models(target: Path, name: str | None, repo_id: str) -> None:
     """
     require_empty(target)
     if name is not None:
-        stage_model(find_artifact(name), repo_id, target)
+        stage_model(find_artifact(name).path, repo_id, target)
         return
-    for folder in _finished_for(repo_id):
-        stage_model(folder, f"{repo_id}/{folder.name}", target / folder.name)
+    for artifact in _finished_for(repo_id):
+        stage_model(artifact.path, f"{repo_id}/{artifact.name}", target / artifact.name)
 
 
 def require_empty(folder: Path) -> None:
@@ -183,12 +172,12 @@ def require_empty(folder: Path) -> None:
         raise FerError(f"{folder} is not an empty folder: give a new one to write to.")
 
 
-def _finished_for(owner: str) -> list[Path]:
+def _finished_for(owner: str) -> list[Artifact]:
     if "/" in owner:
         raise HubError(f"With --all give the organisation's name alone, not {owner!r}.")
-    if not (folders := finished_artifacts()):
+    if not (artifacts := finished_artifacts()):
         raise UnknownModel("There is no finished model in models/ or runs/: train one first.")
-    return folders
+    return artifacts
 
 
 def check_destination(repo_id: str, revision: str | None = None, create_pr: bool = False) -> None:

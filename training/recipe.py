@@ -13,9 +13,10 @@ from typing import Any
 from fer.config import ENSEMBLE
 from fer.errors import FerError
 from fer.faces.preprocessing import Preprocessing
+from fer.ferplus import Measure
 from training.augment import Augmentation
 from training.balance import Balance
-from training.heads import Head, Measure
+from training.heads import Head
 
 
 class BadRecipe(FerError):

@@ -6,9 +6,8 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from app.shared import model_folder, offered_models
-from fer.artifacts import store
-from fer.artifacts.evidence import Evidence
+from app.shared import find_artifact, offered_models
+from fer.artifacts import Artifact, store
 from fer.artifacts.timing import milliseconds_a_face
 from fer.compare.metrics import Answers, summarize
 from fer.errors import FerError
@@ -20,9 +19,11 @@ FILES = ("config.json", "metrics.json", "predictions.parquet", "history.csv")
 
 
 @st.cache_resource(max_entries=100, show_spinner=False)
-def read_evidence(name: str, _folder: Path, stamp: tuple[object, ...]) -> Evidence:
-    """Read a model's folder once for all visitors, until one of its files changes."""
-    return Evidence.read(name, _folder)
+def read_artifact(name: str, _folder: Path, stamp: tuple[object, ...]) -> Artifact:
+    """Read a model's folder once for all visitors, until one of its files changes; check it."""
+    artifact = Artifact(_folder, name)
+    artifact.check_figures()
+    return artifact
 
 
 @st.cache_resource
@@ -31,21 +32,21 @@ def timings() -> dict[tuple[str, str], float]:
     return {}
 
 
-def timing_key(evidence: Evidence) -> tuple[str, str]:
+def timing_key(artifact: Artifact) -> tuple[str, str]:
     """Return what a timing belongs to: a model with its weights as they are now."""
-    return evidence.name, str(evidence.report.get("weights_sha256"))
+    return artifact.name, str(artifact.get("weights_sha256"))
 
 
-def read_all() -> tuple[dict[str, Evidence], dict[str, str]]:
+def read_all() -> tuple[dict[str, Artifact], dict[str, str]]:
     """Return the models that can be compared, and the reason for each that cannot."""
-    found: dict[str, Evidence] = {}
+    found: dict[str, Artifact] = {}
     reasons: dict[str, str] = {}
     for name in offered_models():
         try:
-            folder = model_folder(name)
+            folder = find_artifact(name).path
             paths = [folder / file for file in FILES]
             stamp = tuple(path.stat().st_mtime_ns if path.exists() else None for path in paths)
-            found[name] = read_evidence(name, folder, (str(folder), *stamp))
+            found[name] = read_artifact(name, folder, (str(folder), *stamp))
         except FerError as error:
             reasons[name] = without_place(error)
     if not os.environ.get("FER_MODELS"):
@@ -55,16 +56,30 @@ def read_all() -> tuple[dict[str, Evidence], dict[str, str]]:
     return found, reasons
 
 
-def leaderboard(found: dict[str, Evidence], models: dict[str, Answers]) -> pd.DataFrame:
+def read_histories(
+    found: dict[str, Artifact],
+) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """Return the epochs of the models, and the reason for each whose epochs cannot be read."""
+    histories: dict[str, pd.DataFrame] = {}
+    reasons: dict[str, str] = {}
+    for name, artifact in found.items():
+        try:
+            histories[name] = artifact.history
+        except FerError as error:
+            reasons[name] = without_place(error)
+    return histories, reasons
+
+
+def leaderboard(found: dict[str, Artifact], models: dict[str, Answers]) -> pd.DataFrame:
     """Return a line a model with all that was measured; what was not is empty."""
     lines = []
-    for name, evidence in found.items():
-        summary, report = summarize(models[name]), evidence.report
-        size, seconds = report.get("weights_bytes"), report.get("training", "seconds")
+    for name, artifact in found.items():
+        summary = summarize(models[name])
+        size, seconds = artifact.get("weights_bytes"), artifact.get("training", "seconds")
         lines.append(
             {
                 "model": name,
-                "init": report.get("init"),
+                "init": artifact.get("init"),
                 "accuracy": summary.accuracy,
                 "low": summary.low,
                 "high": summary.high,
@@ -72,11 +87,11 @@ def leaderboard(found: dict[str, Evidence], models: dict[str, Answers]) -> pd.Da
                 "worst recall": summary.worst_recall,
                 "worst class": summary.worst_emotion,
                 "calibration error": summary.calibration_error,
-                "not in train": report.get("splits", "test", "not_in_train", "accuracy"),
-                "parameters": report.get("parameters"),
-                "multiply-adds": report.get("multiply_adds"),
+                "not in train": artifact.get("splits", "test", "not_in_train", "accuracy"),
+                "parameters": artifact.get("parameters"),
+                "multiply-adds": artifact.get("multiply_adds"),
                 "MB": None if size is None else size / 1e6,
-                "ms a face": timings().get(timing_key(evidence)),
+                "ms a face": timings().get(timing_key(artifact)),
                 "training minutes": None if seconds is None else seconds / 60,
             }
         )
@@ -84,14 +99,14 @@ def leaderboard(found: dict[str, Evidence], models: dict[str, Answers]) -> pd.Da
     return table.sort_values("accuracy", ascending=False, ignore_index=True)
 
 
-def measure_times(found: dict[str, Evidence]) -> None:
+def measure_times(found: dict[str, Artifact]) -> None:
     """Time the models that have not been timed yet, on this machine."""
     progress = st.progress(0.0, "Loading weights …")
-    for done, (name, evidence) in enumerate(found.items()):
+    for done, (name, artifact) in enumerate(found.items()):
         progress.progress(done / len(found), f"Timing {name} …")
-        if timing_key(evidence) not in timings():
+        if timing_key(artifact) not in timings():
             try:
-                timings()[timing_key(evidence)] = milliseconds_a_face(model_folder(name))
+                timings()[timing_key(artifact)] = milliseconds_a_face(artifact)
             except FerError as error:
                 st.toast(without_place(error), icon=":material/timer_off:")
     progress.empty()

@@ -17,8 +17,7 @@ from app.figures.comparison import (
     reliability_diagram,
 )
 from app.figures.matrices import confusion_difference, confusion_matrix
-from fer.artifacts.evidence import Evidence
-from fer.artifacts.report import Report
+from fer.artifacts import Artifact
 from fer.compare.fer2013 import OFFICIAL_CLASSES
 from fer.compare.metrics import (
     Answers,
@@ -113,12 +112,12 @@ def show_cell(models: Sequence[Answers], place: str) -> None:
 def per_class(
     models: Sequence[Answers],
     colours: Mapping[str, str],
-    reports: Sequence[Report] = (),
+    artifacts: Sequence[Artifact] = (),
     place: str = "",
 ) -> None:
     """Show precision, recall and F1 of each emotion beside its share of the training images."""
     table = per_emotion(models)
-    counts = training_counts(reports)
+    counts = training_counts(artifacts)
     if counts is not None:
         say_imbalance(models, table, counts)
     with st.grid(2, min_column_width=330):
@@ -139,14 +138,14 @@ def per_class(
     st.caption("Lines on the bars are 95% intervals; F1 has none of its own.")
 
 
-def training_counts(reports: Sequence[Report]) -> tuple[int, ...] | None:
+def training_counts(artifacts: Sequence[Artifact]) -> tuple[int, ...] | None:
     """Return the official class counts of train if the models saw just those images.
 
     An ensemble saw none itself.
     """
     official = OFFICIAL_CLASSES["train"]
-    trained = [report for report in reports if report.get("network") != ENSEMBLE]
-    images = {report.get("training", "images") for report in trained}
+    trained = [artifact for artifact in artifacts if artifact.get("network") != ENSEMBLE]
+    images = {artifact.get("training", "images") for artifact in trained}
     return official if images == {sum(official)} else None
 
 
@@ -213,12 +212,21 @@ def cost(table: pd.DataFrame, colours: Mapping[str, str]) -> None:
     st.caption("All models, not only the chosen ones; error bars are 95% intervals.")
 
 
-def learning(evidence: Sequence[Evidence], colours: Mapping[str, str]) -> None:
-    """Show loss and accuracy by epoch, on train and validation."""
-    histories = {}
-    for item in evidence:
-        if item.history is not None and len(item.history):  # of an ensemble there is none
-            histories[item.name] = item.history
+def learning(
+    artifacts: Sequence[Artifact],
+    read: Mapping[str, pd.DataFrame],
+    colours: Mapping[str, str],
+) -> None:
+    """Show loss and accuracy by epoch, on train and validation.
+
+    Args:
+        read: `history.csv` by model; where one cannot be read there is none.
+    """
+    histories = {
+        artifact.name: read[artifact.name]
+        for artifact in artifacts
+        if artifact.name in read and len(read[artifact.name])  # of an ensemble there is none
+    }
     if not histories:
         return
     table = pd.concat(
@@ -232,9 +240,9 @@ def learning(evidence: Sequence[Evidence], colours: Mapping[str, str]) -> None:
                 show(learning_curves(histories, measure, colours), table,
                      f"learning-{measure}", f"{measure} by epoch")  # fmt: skip
     kept = [
-        f"{item.name} epoch {item.report.get('chosen', 'epoch')}"
-        for item in evidence
-        if item.report.get("chosen", "epoch")
+        f"{artifact.name} epoch {artifact.get('chosen', 'epoch')}"
+        for artifact in artifacts
+        if artifact.get("chosen", "epoch")
     ]
     st.caption(
         "Dotted: train, as measured while training, on augmented images. Solid: validation. "

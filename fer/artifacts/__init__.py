@@ -1,35 +1,15 @@
-"""A model is a folder: find it, read it, write it, take it from the Hub, check its figures."""
+"""A model is a folder: find it, read it, check it, write it, take it from the Hub."""
 
-from fer.artifacts.store import (
-    DEFAULT_MODEL,
-    FILES,
-    MODELS,
-    damaged_weights,
-    find_member,
-    find_model,
-    list_models,
-    load_network,
-    local_folder,
-    read_config,
-    replace_folder,
-    save_weights,
-    weight_digests,
-    weight_files,
-)
+from fer.artifacts.store import DEFAULT_MODEL, FILES, MODELS, Artifact, list_models, local_folders
+from fer.artifacts.writing import replace_folder, save_weights
 
 __all__ = [
     "DEFAULT_MODEL",
     "FILES",
     "MODELS",
-    "damaged_weights",
-    "find_member",
-    "find_model",
+    "Artifact",
     "list_models",
-    "load_network",
-    "local_folder",
-    "read_config",
+    "local_folders",
     "replace_folder",
     "save_weights",
-    "weight_digests",
-    "weight_files",
 ]

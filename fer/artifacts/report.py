@@ -1,85 +1,45 @@
-"""What was measured of a model: `metrics.json`, `predictions.parquet`, `history.csv`.
+"""What was measured of a model: `predictions.parquet`, `history.csv`, and what follows from them.
 
 Reading and checking; `training.evaluate` measures, `fer.compare.metrics` compares.
 """
 
-import json
-from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from fer.emotions import EMOTIONS
 from fer.errors import UnknownModel
+from fer.ferplus import ANSWERS, majority
 
 PROBABILITIES = [f"p_{emotion}" for emotion in EMOTIONS]
 """The columns of `predictions.parquet` that hold the emotions' probabilities."""
+VOTES = "ferplus_votes"
+"""The column that holds the FER+ votes, as in the data; folders of before them have none."""
 
 
-@dataclass(frozen=True)
-class Report:
-    """A model's `metrics.json`."""
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Read a model's `predictions.parquet`, which has one line a test image.
 
-    metrics: dict[str, Any]
-
-    @classmethod
-    def read(cls, folder: Path) -> "Report":
-        """Read a model's figures.
-
-        Raises:
-            UnknownModel: if there are none, or they are damaged.
-        """
-        try:
-            report = cls(json.loads((folder / "metrics.json").read_text()))
-            report.accuracy("test")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UnknownModel(f"{folder} has no readable metrics.json: {error}.") from error
-        return report
-
-    def accuracy(self, split: str) -> float:
-        """Return the accuracy on `validation` or `test`, one view an image."""
-        return float(self.metrics["splits"][split]["plain"]["accuracy"])
-
-    @property
-    def parameters(self) -> int:
-        """Number of weights."""
-        return int(self.metrics["parameters"])
-
-    @property
-    def weights_bytes(self) -> int:
-        """Size of the weights' files."""
-        return int(self.metrics["weights_bytes"])
-
-    def get(self, *keys: str) -> Any:
-        """Return a figure by its path in `metrics.json`, or `None` where it was not measured.
-
-        >>> Report({"training": {"seconds": 12.5}}).get("training", "seconds")
-        12.5
-        """
-        value: Any = self.metrics
-        for key in keys:
-            if not isinstance(value, dict):
-                return None
-            value = value.get(key)
-        return value
-
-
-def read_predictions(folder: Path) -> pd.DataFrame:
-    """Read one line a test image: `row`, `label`, and the column `p_…` of each emotion.
+    Returns:
+        `row`, `label` and the column `p_…` of each emotion; where the file knows the FER+ votes
+        also `ferplus_votes`, ten counts in the order of `fer.ferplus.ANSWERS`, and `majority`, the
+        emotion's number or `NO_MAJORITY`.
 
     Raises:
         UnknownModel: if the file is missing, damaged or not such a table.
     """
-    path = folder / "predictions.parquet"
+    columns = ["row", "label", *PROBABILITIES]
     try:
-        table = pd.read_parquet(path, columns=["row", "label", *PROBABILITIES])
+        voted = VOTES in pq.read_schema(path).names
+        table = pd.read_parquet(path, columns=[*columns, *([VOTES] if voted else [])])
         probabilities = table[PROBABILITIES].to_numpy(dtype=float)
         labels = table["label"].to_numpy(dtype=int)
+        votes = np.array(table[VOTES].tolist(), dtype=int) if voted else None
     except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise UnknownModel(f"{path} cannot be read: {reason}.") from error
@@ -91,18 +51,24 @@ def read_predictions(folder: Path) -> pd.DataFrame:
         problem = f"has labels outside 0 to {len(EMOTIONS) - 1}"
     elif not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3) or (probabilities < 0).any():
         problem = "has probabilities that do not sum to 1"
-    else:
+    elif votes is None:
         return table
+    elif votes.shape != (len(table), len(ANSWERS)):
+        problem = f"has votes that are not {len(ANSWERS)} counts an image"
+    else:
+        return table.assign(majority=majority(votes))
     raise UnknownModel(f"{path} {problem}.")
 
 
-def read_history(folder: Path) -> pd.DataFrame:
-    """Read one line an epoch: `epoch` and `train_…`, `validation_…` with `loss` and `accuracy`.
+def read_history(path: Path) -> pd.DataFrame:
+    """Read a model's `history.csv`, which has one line an epoch.
+
+    Returns:
+        `epoch`, and `train_…`, `validation_…` with `loss` and `accuracy`.
 
     Raises:
         UnknownModel: if the file is missing, damaged or has no such columns.
     """
-    path = folder / "history.csv"
     try:
         table = pd.read_csv(path)
         return table.astype({"epoch": int, "train_loss": float, "validation_accuracy": float})

@@ -1,39 +1,39 @@
-"""A model is a folder: find it, read it, write it.
+"""A model is a folder: find it, read it, check it.
 
-`config.json` says how to build the network and what it expects of a face; the weights are
-fp16 safetensors, one file or shards with their index; the other files are evidence (see
+`config.json` says how to build the network and what it expects of a face; the weights are fp16
+safetensors, one file or shards with their index; the other files are what was measured of it (see
 `fer.artifacts.report`). The same folder lies in `models/`, in a training run's output and on the
-Hub.
+Hub. Where its weights are left out, its figures can be compared all the same.
 """
 
-import copy
 import hashlib
-import shutil
+import json
+from functools import cached_property
+from math import isclose
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import torch
+import pandas as pd
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_model
 from torch import nn
 
-from fer.artifacts.report import Report
+from fer.artifacts.report import predicted_labels, read_history, read_predictions
 from fer.config import HUB_ID, ModelConfig
 from fer.ensemble import Ensemble
-from fer.errors import FerError, HubError, UnknownModel
+from fer.errors import HubError, UnknownModel
+from fer.ferplus import NO_MAJORITY, Measure
 from fer.networks import build_network
+from fer.shipped import DEFAULT_MODEL, MODELS, left_out
 
 if TYPE_CHECKING:
     from fer.artifacts.hub import Progress
 
-MODELS = Path(__file__).resolve().parents[2] / "models"
-"""The models that ship with the code."""
+RUNS = Path("runs")
+"""Where training puts its models, below the working directory."""
 
-DEFAULT_MODEL = "ensemble"
-"""Of those that take less than 30 ms a face on two CPU cores, the one that validates best."""
 WEIGHTS = "*.safetensors"
 SINGLE, SHARDED = "model.safetensors", "model.safetensors.index.json"
-SHARD_SIZE = "45MB"  # a git host warns of files over 50 MB
 
 DESCRIPTION = ("config.json", "metrics.json")
 FILES = (
@@ -48,45 +48,308 @@ FILES = (
 )
 """All that a model's folder is made of; of a repository on the Hub nothing else is downloaded."""
 
+UNFINISHED = (".partial", ".old")
+"""Endings of folders that are being written or replaced."""
 
-def find_model(
-    name: str | Path, revision: str | None = None, progress: "Progress | None" = None
-) -> Path:
-    """Return the folder of a model, given its name in `models/`, a folder's path or a Hub id.
+
+class Artifact:
+    """A model's folder; each of its files is read when it is first asked for, and then kept."""
+
+    def __init__(self, path: Path, name: str | None = None) -> None:
+        """Take a folder for a model's; nothing is read yet.
+
+        Args:
+            path: the folder.
+            name: what the model is called; the folder's own name when left out.
+        """
+        self.path = path
+        self.name = name or path.name
+
+    def __repr__(self) -> str:
+        return f"Artifact({str(self.path)!r}, {self.name!r})"
+
+    @classmethod
+    def find(
+        cls,
+        name: str | Path,
+        revision: str | None = None,
+        progress: "Progress | None" = None,
+    ) -> "Artifact":
+        """Find a model, on this disk (see `local_folders`) or on the Hub.
+
+        Args:
+            name: in `models/` or `runs/`, a folder's path, or `organisation/name`, which is looked
+                up on the Hub if it is no folder.
+            revision: a branch, tag or commit of the Hub's repository.
+            progress: told of the bytes of a download.
+
+        Raises:
+            UnknownModel: if there is none.
+            HubError: if the Hub cannot give it, or gives something else.
+        """
+        if folders := local_folders(name):
+            if revision:
+                raise UnknownModel(
+                    f"{name} is a folder ({folders[0]}); only Hub ids have revisions."
+                )
+            return cls(folders[0], str(name))
+        if HUB_ID.fullmatch(str(name)):
+            try:
+                return cls(fetch_model(str(name), revision, progress), str(name))
+            except HubError as error:
+                if Path(name).parts[0] not in (MODELS.name, RUNS.name):
+                    raise
+                # Most likely meant as a folder, from another place or before it was trained.
+                raise UnknownModel(
+                    f"There is no folder {name} here. Taken for a name on the Hub: {error}"
+                ) from error
+        if str(name) in left_out():
+            raise UnknownModel(
+                f"The model {name} is not in the installed package, which would be too large with "
+                f"it: give its id on the Hub (ORG/{name}), or its folder in a checkout of the "
+                "repository."
+            )
+        raise UnknownModel(
+            f"There is no model {str(name)!r}: give a folder with a config.json, a Hub id, "
+            f"or one of {', '.join(list_models(runs=True)) or 'the models in ' + str(MODELS)}."
+        )
+
+    # What it is
+
+    @cached_property
+    def config(self) -> ModelConfig:
+        """Its `config.json`.
+
+        Raises:
+            UnknownModel: if it is missing or is not one of this library's.
+        """
+        path = self.path / "config.json"
+        try:
+            return ModelConfig.from_json(path.read_text())
+        except OSError as error:
+            raise UnknownModel(
+                f"{self.path} has no readable config.json: {error.strerror}."
+            ) from error
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise UnknownModel(f"{path} is not a model's config: {error}.") from error
+
+    @property
+    def members(self) -> "list[Artifact]":
+        """The models that an ensemble is made of; of any other model none.
+
+        Raises:
+            UnknownModel: if one does not exist or is an ensemble itself.
+            HubError: if the Hub cannot give it.
+        """
+        return [self.find_member(member) for member in self.config.members]
+
+    def find_member(self, name: str, progress: "Progress | None" = None) -> "Artifact":
+        """Find a member of this ensemble: beside its own folder, or as any model."""
+        beside = self.path.parent / name
+        there = (beside / "config.json").is_file()
+        member = Artifact(beside, name) if there else Artifact.find(name, progress=progress)
+        if member.config.members:
+            raise UnknownModel(f"{self.path}: its member {name} is an ensemble itself.")
+        return member
+
+    # Its weights
+
+    @property
+    def weight_files(self) -> dict[str, Path]:
+        """The files of its weights by name; an ensemble's are its members'.
+
+        Raises:
+            UnknownModel: if its config is not one, or a member is missing.
+        """
+        files = {path.name: path for path in sorted(self.path.glob(WEIGHTS))}
+        for member in self.members:
+            folder = Path(member.name).name
+            files |= {f"{folder}/{name}": path for name, path in member.weight_files.items()}
+        return files
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it can answer, and not only be compared."""
+        if self.config.members:
+            return all(member.has_weights for member in self.members)
+        return any((self.path / name).is_file() for name in (SINGLE, SHARDED))
+
+    def weight_digests(self) -> dict[str, str]:
+        """Return the SHA-256 of each of its `weight_files`, as `metrics.json` states them."""
+        return {
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for name, path in self.weight_files.items()
+        }
+
+    def damaged_weights(self) -> list[str]:
+        """Name the weights' files that are missing or are not those that `metrics.json` names."""
+        stated = self.get("weights_sha256")
+        if not stated or not isinstance(stated, dict):
+            return [WEIGHTS]
+        found = self.weight_digests()
+        return sorted(name for name in stated | found if stated.get(name) != found.get(name))
+
+    def load_network(self) -> nn.Module:
+        """Build its network and load the weights, in float32 and in evaluation mode.
+
+        Raises:
+            UnknownModel: if the config is not one, or the weights are missing, damaged or of
+                another architecture.
+        """
+        config = self.config
+        if members := self.members:
+            return Ensemble([(member.config, member.load_network()) for member in members]).eval()
+        network = build_network(config.network, **config.network_arguments)
+        try:
+            if (self.path / SHARDED).is_file():
+                # Imported here, as in `fetch_model`: bare training machines have none.
+                from huggingface_hub import load_torch_model
+
+                load_torch_model(network, self.path, strict=True, safe=True)
+            else:
+                load_model(network, self.path / SINGLE, strict=True)
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise UnknownModel(f"The weights in {self.path} cannot be loaded: {reason}") from error
+        return network.float().eval()
+
+    # What was measured of it
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """Its `metrics.json`, as it stands.
+
+        Raises:
+            UnknownModel: if there is none, or it is damaged.
+        """
+        try:
+            metrics = json.loads((self.path / "metrics.json").read_text())
+            float(metrics["splits"]["test"][metrics.get("views", "plain")]["accuracy"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UnknownModel(f"{self.path} has no readable metrics.json: {error}.") from error
+        return metrics
+
+    def get(self, *keys: str) -> Any:
+        """Return a figure by its path in `metrics.json`, or `None` where it was not measured."""
+        value: Any = self.metrics
+        for key in keys:
+            if not isinstance(value, dict):
+                return None
+            value = value.get(key)
+        return value
+
+    @property
+    def views(self) -> str:
+        """Its own way of answering, among those measured: `plain`, or `flip` with the mirror image.
+
+        Folders of before there was a choice do not say, and answer one view.
+        """
+        return str(self.metrics.get("views", "plain"))
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What it was held against: FER-2013's label and, in newer folders, the FER+ votes."""
+        voted = self.get("splits", "test", "votes", self.views) is not None
+        return ("label", "votes") if voted else ("label",)
+
+    def figures(self, split: str, measure: Measure = "label") -> dict[str, Any]:
+        """Return what was measured of its own way of answering on `validation` or `test`.
+
+        Raises:
+            UnknownModel: if it was not.
+        """
+        votes = ("votes",) if measure == "votes" else ()
+        found = self.get("splits", split, *votes, self.views)
+        if not isinstance(found, dict):
+            raise UnknownModel(f"{self.path} has no figures of {split} by the {measure}.")
+        return found
+
+    def accuracy(self, split: str, measure: Measure = "label") -> float:
+        """Return the share of a split's images that it names right, see `figures`."""
+        return float(self.figures(split, measure)["accuracy"])
+
+    def accuracy_interval(self, split: str, measure: Measure = "label") -> tuple[float, float]:
+        """Return the 95% interval of that accuracy, see `figures`."""
+        low, high = self.figures(split, measure)["accuracy_interval_95"]
+        return float(low), float(high)
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return int(self.metrics["parameters"])
+
+    @property
+    def weights_bytes(self) -> int:
+        """Size of the weights' files."""
+        return int(self.metrics["weights_bytes"])
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """Its answer to each test image, see `read_predictions`."""
+        return read_predictions(self.path / "predictions.parquet")
+
+    def labelled(self, measure: Measure = "label") -> pd.DataFrame:
+        """Return its `predictions` with `label` as a measure has it, on the images that have one.
+
+        Raises:
+            UnknownModel: if the folder does not know the votes.
+        """
+        table = self.predictions
+        if measure == "label":
+            return table
+        if "majority" not in table:
+            raise UnknownModel(f"{self.path / 'predictions.parquet'} has no FER+ votes.")
+        agreed = table[table["majority"] != NO_MAJORITY]
+        return agreed.assign(label=agreed["majority"]).reset_index(drop=True)
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """One line an epoch, see `read_history`; of an ensemble none."""
+        return read_history(self.path / "history.csv")
+
+    def check_figures(self) -> None:
+        """Check that its test figures follow from its predictions, by every measure.
+
+        Raises:
+            UnknownModel: if they do not, or a file is missing or damaged.
+        """
+        for measure in self.measures:
+            table = self.labelled(measure)
+            correct, images = int((predicted_labels(table) == table["label"]).sum()), len(table)
+            stated = self.figures("test", measure)
+            if (stated.get("correct"), stated.get("images")) != (correct, images) or not isclose(
+                stated["accuracy"], correct / images, abs_tol=1e-6
+            ):
+                raise UnknownModel(
+                    f"{self.path / 'predictions.parquet'} has {correct} of {images} test images "
+                    f"right by the {measure}, metrics.json states {stated.get('correct')} of "
+                    f"{stated.get('images')} and an accuracy of {stated['accuracy']:.4f}."
+                )
+
+
+def local_folders(name: str | Path) -> list[Path]:
+    """Return the models' folders that a name may mean on this disk, the one it does mean first.
+
+    A name is looked up in `models/`, then in `runs/`, then taken for a path.
+    """
+    found: dict[Path, Path] = {}
+    for folder in (MODELS / name, RUNS / name, Path(name)):
+        if (folder / "config.json").is_file():
+            found.setdefault(folder.resolve(), folder)
+    return list(found.values())
+
+
+def list_models(*, runs: bool = False) -> list[str]:
+    """Return the names of the models in `models/`, the default first.
 
     Args:
-        name: one of the three; `organisation/name` is looked up on the Hub if it is no folder.
-        revision: a branch, tag or commit of the Hub's repository.
-        progress: told of the bytes of a download.
-
-    Raises:
-        UnknownModel: if there is none.
-        HubError: if the Hub cannot give it, or gives something else.
+        runs: also those that training has left in `runs/`, after them.
     """
-    if folder := local_folder(name):
-        if revision:
-            raise UnknownModel(f"{name} is a folder ({folder}); only Hub ids have revisions.")
-        return folder
-    if HUB_ID.fullmatch(str(name)):
-        try:
-            return fetch_model(str(name), revision, progress)
-        except HubError as error:
-            if Path(name).parts[0] not in (MODELS.name, "runs"):
-                raise
-            # Most likely meant as a folder, from another place or before it was trained.
-            raise UnknownModel(
-                f"There is no folder {name} here. Taken for a name on the Hub: {error}"
-            ) from error
-    raise UnknownModel(
-        f"There is no model {str(name)!r}: give a folder with a config.json, a Hub id, "
-        f"or one of {', '.join(list_models()) or 'the models in ' + str(MODELS)}."
-    )
-
-
-def local_folder(name: str | Path) -> Path | None:
-    """Return the folder of a model on this disk, given its name in `models/` or its path."""
-    folders = (MODELS / name, Path(name))
-    return next((folder for folder in folders if (folder / "config.json").is_file()), None)
+    names: list[str] = []
+    for parent in (MODELS, RUNS) if runs else (MODELS,):
+        found = {path.parent for path in parent.glob("*/config.json")}
+        names += sorted(folder.name for folder in found if folder.suffix not in UNFINISHED)
+    return sorted(dict.fromkeys(names), key=lambda name: name != DEFAULT_MODEL)
 
 
 def fetch_model(
@@ -103,148 +366,20 @@ def fetch_model(
     # Imported here: `training` needs this module on machines without huggingface_hub.
     from fer.artifacts.hub import fetch
 
-    described = fetch(repo_id, DESCRIPTION, revision, progress)
+    described = Artifact(fetch(repo_id, DESCRIPTION, revision, progress))
     try:
-        read_config(described)
-        Report.read(described)
+        members = described.config.members
+        described.accuracy("test")
     except UnknownModel as error:
         raise HubError(f"{repo_id} on the Hub is not a model of this library: {error}") from error
     # The commit just read, whatever is pushed meanwhile.
-    folder = fetch(repo_id, FILES, revision=described.name, progress=progress)
-    for member in read_config(folder).members:
-        find_member(folder, member, progress)
-    if wrong := damaged_weights(folder):
+    revision = described.path.name
+    artifact = Artifact(fetch(repo_id, FILES, revision=revision, progress=progress))
+    for member in members:
+        artifact.find_member(member, progress)
+    if wrong := artifact.damaged_weights():
         raise HubError(
             f"{repo_id}: {', '.join(wrong)} cannot be trusted, its SHA-256 is not the one in "
             f"metrics.json; `hf cache rm model/{repo_id}` and load it again."
         )
-    return folder
-
-
-def find_member(folder: Path, member: str, progress: "Progress | None" = None) -> Path:
-    """Return the folder of an ensemble's member: beside the ensemble's own, or as `find_model`.
-
-    Raises:
-        UnknownModel: if there is none, or it is an ensemble itself.
-        HubError: if the Hub cannot give it.
-    """
-    beside = folder.parent / member
-    found = beside if (beside / "config.json").is_file() else find_model(member, None, progress)
-    if read_config(found).members:
-        raise UnknownModel(f"{folder}: its member {member} is an ensemble itself.")
-    return found
-
-
-def weight_files(folder: Path) -> dict[str, Path]:
-    """Return the files of a model's weights by name; an ensemble's are its members'.
-
-    Raises:
-        UnknownModel: if its config is not one, or a member is missing.
-    """
-    own = {path.name: path for path in sorted(folder.glob(WEIGHTS))}
-    for member in read_config(folder).members:
-        files = weight_files(find_member(folder, member))
-        own |= {f"{Path(member).name}/{name}": path for name, path in files.items()}
-    return own
-
-
-def weight_digests(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of each of a model's `weight_files`, as `metrics.json` states them."""
-    return {
-        name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for name, path in weight_files(folder).items()
-    }
-
-
-def damaged_weights(folder: Path) -> list[str]:
-    """Name the weights' files that are missing or are not those that `metrics.json` names."""
-    stated = Report.read(folder).metrics.get("weights_sha256", {})
-    if not stated or not isinstance(stated, dict):
-        return [WEIGHTS]
-    found = weight_digests(folder)
-    return sorted(name for name in stated | found if stated.get(name) != found.get(name))
-
-
-def list_models() -> list[str]:
-    """Return the names of the models in `models/`, the default first."""
-    names = sorted(path.parent.name for path in MODELS.glob("*/config.json"))
-    return sorted(names, key=lambda name: name != DEFAULT_MODEL)
-
-
-def read_config(folder: Path) -> ModelConfig:
-    """Read a model's `config.json`.
-
-    Raises:
-        UnknownModel: if it is missing or is not one of this library's.
-    """
-    try:
-        return ModelConfig.from_json((folder / "config.json").read_text())
-    except OSError as error:
-        raise UnknownModel(f"{folder} has no readable config.json: {error.strerror}.") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UnknownModel(f"{folder / 'config.json'} is not a model's config: {error}.") from error
-
-
-def load_network(folder: Path) -> tuple[ModelConfig, nn.Module]:
-    """Build a model's network and load its weights, in float32 and in evaluation mode.
-
-    Raises:
-        UnknownModel: if the config is not one, or the weights are missing, damaged or of
-            another architecture.
-    """
-    config = read_config(folder)
-    if config.members:
-        return config, Ensemble(
-            [load_network(find_member(folder, member)) for member in config.members]
-        ).eval()
-    network = build_network(config.network, **config.network_arguments)
-    try:
-        if (folder / SHARDED).is_file():
-            from huggingface_hub import load_torch_model
-
-            load_torch_model(network, folder, strict=True, safe=True)
-        else:
-            load_model(network, folder / SINGLE, strict=True)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UnknownModel(f"The weights in {folder} cannot be loaded: {reason}") from error
-    return config, network.float().eval()
-
-
-def save_weights(network: nn.Module, folder: Path) -> None:
-    """Write a network's weights as fp16 safetensors, in shards if they are large.
-
-    Shards are huggingface_hub's work: where it is not installed, as on a bare training
-    machine, it is one file of any size.
-
-    Batch norms' running statistics stay float32: they are few, and of an unnormalised network
-    they may be larger than fp16 can hold.
-
-    Raises:
-        FerError: if a weight is not finite in fp16; nothing is written then.
-    """
-    half = copy.deepcopy(network).half()
-    for kept, buffer in zip(half.buffers(), network.buffers(), strict=True):
-        kept.data = buffer.detach().clone()
-    bad = [name for name, value in half.state_dict().items() if not torch.isfinite(value).all()]
-    if bad:
-        raise FerError(f"Weights that are not finite in fp16: {', '.join(bad)}.")
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        from huggingface_hub import save_torch_model
-    except ModuleNotFoundError:
-        save_model(half, str(folder / SINGLE))
-    else:
-        save_torch_model(half, folder, max_shard_size=SHARD_SIZE)
-    for path in folder.glob(WEIGHTS):
-        path.chmod(0o644)  # safetensors leaves files that only their owner can read
-
-
-def replace_folder(partial: Path, target: Path) -> None:
-    """Put a finished folder in another's place; the old one goes only once the new one stands."""
-    old = target.with_name(target.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    partial.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+    return artifact.path

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from fer.artifacts.report import read_predictions
+from fer.artifacts import Artifact
 from tests.conftest import ROOT
 from tests.made import make_model
 from tools.running import served
@@ -33,7 +33,7 @@ def compare(tmp_path_factory, cnn_folder):
 
     face = io.BytesIO()
     Image.linear_gradient("L").resize((48, 48)).save(face, "PNG")
-    rows = read_predictions(cnn_folder)["row"]
+    rows = Artifact(cnn_folder).predictions["row"]
     images = [{"bytes": face.getvalue(), "path": ""}] * len(rows)
     (folder / "data").mkdir()
     table = pd.DataFrame({"row": rows, "image": images})

@@ -4,7 +4,7 @@ import shutil
 import pytest
 import torch
 
-from fer.artifacts import MODELS, damaged_weights, load_network, weight_files
+from fer.artifacts import MODELS, Artifact
 from fer.config import ENSEMBLE, ModelConfig
 from fer.errors import UnknownModel
 from fer.explain import saliency
@@ -36,8 +36,9 @@ def faces():
 
 
 def test_answers_with_the_mean_of_its_members_calibrated_probabilities(pair, faces, recognizer):
-    ensemble = Recognizer(*load_network(pair), detector=recognizer.detector)
-    config, network = load_network(MODELS / "cnn")
+    ensemble = Recognizer.from_pretrained(pair, detector=recognizer.detector)
+    cnn = Artifact(MODELS / "cnn")
+    config, network = cnn.config, cnn.load_network()
     with torch.no_grad():
         logits = network(config.preprocessing.tensor(faces))
     expected = (logits.softmax(1) + (logits / 4).softmax(1)) / 2
@@ -45,7 +46,7 @@ def test_answers_with_the_mean_of_its_members_calibrated_probabilities(pair, fac
 
 
 def test_certainty_beyond_float32_stays_finite(pair, faces):
-    _, network = load_network(pair)
+    network = Artifact(pair).load_network()
     for member in network.members:
         member.classifier[-1].weight.data.mul_(1e4)
     with torch.no_grad():
@@ -53,7 +54,7 @@ def test_certainty_beyond_float32_stays_finite(pair, faces):
 
 
 def test_shows_where_its_members_looked(pair, faces, recognizer):
-    ensemble = Recognizer(*load_network(pair), detector=recognizer.detector)
+    ensemble = Recognizer.from_pretrained(pair, detector=recognizer.detector)
     emotions = torch.arange(5)
     heat = saliency(ensemble, faces, emotions)
     assert heat.shape == (5, 48, 48)
@@ -62,22 +63,22 @@ def test_shows_where_its_members_looked(pair, faces, recognizer):
 
 
 def test_its_weights_are_its_members_and_pinned(pair, tmp_path):
-    files = weight_files(pair)
+    files = Artifact(pair).weight_files
     names = [f"{name}/model.safetensors" for name in ("one", "two")]
     assert files == {name: tmp_path / name for name in names}
     metrics = json.loads((MODELS / "cnn" / "metrics.json").read_text())
     (digest,) = metrics["weights_sha256"].values()
     metrics["weights_sha256"] = dict.fromkeys(files, digest)
     (pair / "metrics.json").write_text(json.dumps(metrics))
-    assert damaged_weights(pair) == []
+    assert Artifact(pair).damaged_weights() == []
     with (tmp_path / "two" / "model.safetensors").open("ab") as file:
         file.write(b"!")
-    assert damaged_weights(pair) == ["two/model.safetensors"]
+    assert Artifact(pair).damaged_weights() == ["two/model.safetensors"]
 
 
 def test_a_name_that_is_not_beside_it_is_looked_up_as_any_model(tmp_path):
     ensemble = write(tmp_path / "shipped", ["cnn"])
-    assert weight_files(ensemble)["cnn/model.safetensors"].parent == MODELS / "cnn"
+    assert Artifact(ensemble).weight_files["cnn/model.safetensors"].parent == MODELS / "cnn"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_a_name_that_is_not_beside_it_is_looked_up_as_any_model(tmp_path):
 def test_members_are_names_and_nothing_else(members, tmp_path):
     folder = write(tmp_path / "bad", members)
     with pytest.raises(UnknownModel, match="is not a model's config"):
-        load_network(folder)
+        Artifact(folder).load_network()
 
 
 def test_no_members_at_all_is_a_sentence(tmp_path):
@@ -94,12 +95,12 @@ def test_no_members_at_all_is_a_sentence(tmp_path):
     values = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(values | {"network_arguments": {}}))
     with pytest.raises(UnknownModel, match="is not a model's config"):
-        load_network(folder)
+        Artifact(folder).load_network()
 
 
 def test_a_missing_member_and_an_ensemble_as_member_are_named(tmp_path):
     with pytest.raises(UnknownModel, match="no model 'nowhere'"):
-        load_network(write(tmp_path / "a", ["nowhere"]))
+        Artifact(write(tmp_path / "a", ["nowhere"])).load_network()
     # Of itself, it would never end.
     with pytest.raises(UnknownModel, match="member itself is an ensemble itself"):
-        load_network(write(tmp_path / "itself", ["itself"]))
+        Artifact(write(tmp_path / "itself", ["itself"])).load_network()

@@ -3,8 +3,7 @@
 import pytest
 
 from app.shared import VARIABLE, _downloaded, load_recognizer, offered_models
-from fer.artifacts import DEFAULT_MODEL
-from fer.artifacts.report import Report
+from fer.artifacts import DEFAULT_MODEL, Artifact
 from tests.pages.conftest import jpeg, open_app
 from training.publish import publish_model
 
@@ -29,7 +28,7 @@ def test_a_model_from_the_hub_scores_as_the_local_one(server, artifact, monkeypa
     monkeypatch.setenv(VARIABLE, "org/cnn, cnn")
     app = open_app()
     assert not app.exception
-    accuracy = Report.read(artifact).accuracy("test")
+    accuracy = Artifact(artifact).accuracy("test")
     note = f"From the Hugging Face Hub; right on {accuracy:.1%} of test images."
     assert note in [caption.value for caption in app.caption]
     app.file_uploader[0].upload("me.jpg", jpeg(astronaut)).run()

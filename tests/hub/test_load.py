@@ -6,7 +6,7 @@ import pickle
 import pytest
 from huggingface_hub import CommitOperationAdd, HfApi, constants
 
-from fer.artifacts import find_model
+from fer.artifacts import Artifact
 from fer.errors import HubError, UnknownModel
 from fer.recognizer import Recognizer
 from training.publish import publish_model
@@ -58,13 +58,13 @@ def test_a_folder_has_no_revision(artifact):
 def test_a_name_that_is_neither_is_not_looked_up(server):
     for name in ("nothing", "a/b/c", "../x", "org/", "org/na me"):
         with pytest.raises(UnknownModel, match="no model"):
-            find_model(name)
+            Artifact.find(name)
     assert not server.requests
 
 
 def test_a_folder_that_is_not_there_is_said_to_be_missing(server):
     with pytest.raises(UnknownModel, match="There is no folder runs/efficientnet_v2_l here"):
-        find_model("runs/efficientnet_v2_l")
+        Artifact.find("runs/efficientnet_v2_l")
 
 
 def test_another_kind_of_repository_is_refused_before_its_weights_come(server):
@@ -95,7 +95,7 @@ def test_only_a_model_s_files_are_downloaded_and_nothing_is_unpickled(
     add(published, model_pickle=pickle.dumps(Bomb()))
     loaded = Recognizer.from_pretrained(published, detector=recognizer.detector)
     assert loaded.config == recognizer.config
-    names = {path.name for path in find_model(published).iterdir()}
+    names = {path.name for path in Artifact.find(published).path.iterdir()}
     assert names == {
         "config.json", "model.safetensors", "metrics.json", "predictions.parquet",
         "history.csv", "recipe.toml", "README.md", "confusion.png",
@@ -138,7 +138,7 @@ def test_half_a_model_in_the_cache_is_not_used(server, published, monkeypatch, c
 
 
 def test_a_file_corrupted_in_the_cache(published, monkeypatch):
-    weights = (find_model(published) / "model.safetensors").resolve()
+    weights = (Artifact.find(published).path / "model.safetensors").resolve()
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
@@ -168,9 +168,9 @@ def test_no_network_and_no_copy(connect):
 
 
 def test_no_network_but_a_copy(published, connect):
-    folder = find_model(published)
+    folder = Artifact.find(published).path
     connect(GONE, None)
-    assert find_model(published) == folder
+    assert Artifact.find(published).path == folder
 
 
 @pytest.mark.parametrize(
@@ -184,13 +184,13 @@ def test_a_hub_that_refuses(server, published, status, sentence):
 
 def test_a_wrong_token(published, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
-    find_model(published)  # a public model needs none
+    Artifact.find(published)  # a public model needs none
 
 
 def test_progress_is_told_in_bytes(published, artifact):
     told: list[tuple[int, int]] = []
-    find_model(published, progress=lambda done, there: told.append((done, there)))
+    Artifact.find(published, progress=lambda done, there: told.append((done, there)))
     assert told[-1][0] == told[-1][1] > (artifact / "model.safetensors").stat().st_size
     told.clear()
-    find_model(published, progress=lambda done, there: told.append((done, there)))
+    Artifact.find(published, progress=lambda done, there: told.append((done, there)))
     assert not told  # from the cache

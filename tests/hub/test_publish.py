@@ -8,14 +8,7 @@ import pytest
 import torch
 from huggingface_hub import CommitOperationAdd, HfApi, RepoCard, constants
 
-from fer.artifacts import (
-    MODELS,
-    find_model,
-    load_network,
-    read_config,
-    save_weights,
-    weight_digests,
-)
+from fer.artifacts import MODELS, Artifact, save_weights
 from fer.errors import HubError
 from fer.networks import build_network
 from tests.hub_server import TOKEN
@@ -70,7 +63,7 @@ def test_dry_run_writes_exactly_what_is_uploaded(server, run, artifact, tmp_path
 
 
 def test_all_go_up_with_a_collection(server, run, artifact, monkeypatch, tmp_path):
-    monkeypatch.setattr("training.artifact.MODELS", tmp_path / "models")
+    monkeypatch.setattr("fer.artifacts.store.MODELS", tmp_path / "models")
     (tmp_path / "models").mkdir()
     artifact.rename(tmp_path / "models" / "cnn")
     (tmp_path / "models" / "half.partial").mkdir()
@@ -88,7 +81,7 @@ def test_all_go_up_with_a_collection(server, run, artifact, monkeypatch, tmp_pat
 def test_an_ensemble_goes_up_after_its_members(
     server, run, training_command, data, artifact, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr("training.artifact.MODELS", tmp_path / "models")
+    monkeypatch.setattr("fer.artifacts.store.MODELS", tmp_path / "models")
     (tmp_path / "models").mkdir()
     artifact.rename(tmp_path / "models" / "members_come_first")
     status, _, stderr = training_command(
@@ -101,23 +94,24 @@ def test_an_ensemble_goes_up_after_its_members(
     status, _, stderr = run("--all", "--repo-id", "org")
     assert status == 0, stderr
     # It loads from the Hub alone, its members with it.
-    folder = find_model("org/all")
-    assert read_config(folder).members == ["org/members_come_first"]
-    assert "org/members_come_first" in (folder / "README.md").read_text()
-    _, network = load_network(folder)
+    fetched = Artifact.find("org/all")
+    assert fetched.config.members == ["org/members_come_first"]
+    assert "org/members_come_first" in (fetched.path / "README.md").read_text()
+    network = fetched.load_network()
     noise = torch.rand(2, 1, 48, 48)
-    config, member = load_network(MODELS / "cnn")
+    cnn = Artifact(MODELS / "cnn")
+    config, member = cnn.config, cnn.load_network()
     expected = (member(config.preprocessing.tensor(noise)) / config.temperature).softmax(1)
     assert torch.allclose(network(noise).exp(), expected, atol=1e-6)
     # Once its member is another one, its figures are no longer its own.
     member_folder = tmp_path / "models" / "members_come_first"
     save_weights(build_network("cnn"), member_folder)
     metrics = json.loads((member_folder / "metrics.json").read_text())
-    metrics["weights_sha256"] = weight_digests(member_folder)
+    metrics["weights_sha256"] = Artifact(member_folder).weight_digests()
     (member_folder / "metrics.json").write_text(json.dumps(metrics))
     assert run(member_folder, "--repo-id", "org/members_come_first")[0] == 0
     with pytest.raises(HubError, match=r"first/model\.safetensors cannot be trusted"):
-        find_model("org/all")
+        Artifact.find("org/all")
 
 
 def remove_predictions(folder):
@@ -154,8 +148,8 @@ def change_weights(folder):
     [
         (remove_predictions, "predictions.parquet is missing"),
         (remove_config, "no model"),
-        (flatter, "predictions.parquet gives"),
-        (drop_predictions, "predictions.parquet gives"),
+        (flatter, "metrics.json states"),
+        (drop_predictions, "metrics.json states"),
         (garble_predictions, "cannot be read"),
         (change_weights, "is not the file that metrics.json names"),
     ],

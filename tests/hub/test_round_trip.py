@@ -12,7 +12,7 @@ import torch
 from huggingface_hub import HfApi, ModelCard, constants
 from typer.testing import CliRunner
 
-from fer.artifacts import find_model, save_weights
+from fer.artifacts import Artifact, save_weights
 from fer.cli import app
 from fer.errors import HubError
 from fer.recognizer import Recognizer
@@ -51,7 +51,7 @@ def test_published_is_local_to_the_last_bit_also_offline(hub, artifact, photo):
 def test_the_card_s_snippet_runs_as_pasted(hub, artifact, photo, monkeypatch, capsys):
     repo_id = hub.name("cnn")
     publish_model(artifact, repo_id)
-    card = ModelCard.load(find_model(repo_id) / "README.md")
+    card = ModelCard.load(Artifact.find(repo_id).path / "README.md")
     snippet = re.search(r"```python\n(.*?)```", card.text, re.DOTALL)[1]
     assert repo_id in snippet
     monkeypatch.chdir(photo.parent)
@@ -83,9 +83,9 @@ def test_two_versions_load_by_revision(hub, artifact, monkeypatch, recognizer):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     offline = Recognizer.from_pretrained(repo_id, revision=first, detector=detector)
     assert offline.config == recognizer.config
-    assert find_model(repo_id).name == second
+    assert Artifact.find(repo_id).path.name == second
     with pytest.raises(HubError, match="HF_HUB_OFFLINE"):
-        find_model(repo_id, revision="never-loaded")
+        Artifact.find(repo_id, revision="never-loaded")
 
 
 def test_a_branch_and_a_pull_request_leave_main_alone(hub, artifact):
@@ -96,8 +96,9 @@ def test_a_branch_and_a_pull_request_leave_main_alone(hub, artifact):
     assert "/commit/" in publish_model(artifact, repo_id, revision="next")
     assert "/discussions/" in publish_model(artifact, repo_id, create_pr=True)
     assert HfApi().model_info(repo_id).sha == main
-    assert (find_model(repo_id, revision="next") / "history.csv").read_text() == "epoch\n"
-    assert (find_model(repo_id, revision="refs/pr/1") / "history.csv").read_text() == "epoch\n"
+    for revision in ("next", "refs/pr/1"):
+        folder = Artifact.find(repo_id, revision=revision).path
+        assert (folder / "history.csv").read_text() == "epoch\n"
 
 
 def test_a_new_version_takes_the_old_one_s_files_away(hub, artifact, recognizer):
@@ -108,7 +109,7 @@ def test_a_new_version_takes_the_old_one_s_files_away(hub, artifact, recognizer)
     # The same weights in other files, as a larger model has them.
     (artifact / "model.safetensors").unlink()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fer.artifacts.store.SHARD_SIZE", "700KB")
+        patch.setattr("fer.artifacts.writing.SHARD_SIZE", "700KB")
         save_weights(recognizer.network, artifact)
     metrics = json.loads((artifact / "metrics.json").read_text())
     metrics["weights_sha256"] = sha256(artifact)

@@ -7,7 +7,8 @@ import pytest
 import streamlit as st
 
 from app.compare.images import data_folder
-from fer.artifacts.report import PROBABILITIES, Report, read_predictions
+from fer.artifacts import Artifact
+from fer.artifacts.report import PROBABILITIES
 from fer.emotions import EMOTIONS
 from tests.made import make_model
 from tests.pages.conftest import open_app
@@ -53,9 +54,9 @@ def test_the_short_answer_and_the_leaderboard(models):
     board = app.dataframe[0].value
     assert board["model"].tolist() == ["flagship", "resnet50", "cnn"]
     cnn = board.set_index("model").loc["cnn"]
-    report = Report.read(models / "cnn")
-    assert cnn["parameters"] == report.parameters
-    assert cnn["accuracy"] == pytest.approx(report.accuracy("test"))
+    artifact = Artifact(models / "cnn")
+    assert cnn["parameters"] == artifact.parameters
+    assert cnn["accuracy"] == pytest.approx(artifact.accuracy("test"))
     references = app.dataframe[1].value
     assert len(references) == 14
     assert app.dataframe[1].proto.selection_mode == []  # not selectable
@@ -127,7 +128,7 @@ def test_a_cell_lists_its_images_the_surest_first(models):
     app.selectbox(key="by").select("cnn").run()
     assert not app.exception
     table = app.dataframe[-1].value
-    predictions = read_predictions(models / "cnn").set_index("row")
+    predictions = Artifact(models / "cnn").predictions.set_index("row")
     guesses = predictions[PROBABILITIES].to_numpy().argmax(axis=1)
     inside = (predictions["label"] == EMOTIONS.index("fear")) & (guesses == EMOTIONS.index("sad"))
     assert set(table["row"]) == set(predictions.index[inside])
@@ -227,11 +228,11 @@ def test_showing_loads_no_weights_and_timing_does(models, monkeypatch, request):
     request.addfinalizer(st.cache_resource.clear)  # the timings, which others must not see
     loaded = []
 
-    def load(folder):
-        loaded.append(folder.name)
+    def load(artifact):
+        loaded.append(artifact.name)
         return 1.5
 
-    monkeypatch.setattr("fer.artifacts.timing.load_network", lambda folder: pytest.fail("loaded"))
+    monkeypatch.setattr(Artifact, "load_network", lambda artifact: pytest.fail("loaded"))
     monkeypatch.setattr("app.compare.models.milliseconds_a_face", load)
     app = open_page(view="Cost")
     assert not loaded

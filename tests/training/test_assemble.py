@@ -4,8 +4,7 @@ import pandas as pd
 import pytest
 import torch
 
-from fer.artifacts import MODELS, damaged_weights, load_network, save_weights
-from fer.artifacts.evidence import Evidence
+from fer.artifacts import MODELS, Artifact, save_weights
 from fer.config import ModelConfig
 from fer.networks import build_network
 from training.data import load_split
@@ -58,19 +57,18 @@ def test_training_one_leaves_a_whole_model(training_command, data, tmp_path):
         "README.md", "confusion.png",
     }  # fmt: skip
     assert {path.name for path in tmp_path.iterdir()} == {"pair"}
-    config, network = load_network(out)
+    artifact = Artifact(out)
+    network = artifact.load_network()
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["parameters"] == sum(p.numel() for p in network.parameters())
     assert metrics["weights_bytes"] == sum(
         (MODELS / name).stat().st_size for name in metrics["weights_sha256"]
     )
-    assert set(config.members) == {name.split("/")[0] for name in metrics["weights_sha256"]}
-    assert damaged_weights(out) == []
+    members = {name.split("/")[0] for name in metrics["weights_sha256"]}
+    assert set(artifact.config.members) == members
+    assert artifact.damaged_weights() == []
     check_artifact(out)
-    evidence = Evidence.read("pair", out)
-    assert evidence.remarks == ()
-    assert evidence.history is not None
-    assert evidence.history.empty
+    assert artifact.history.empty
     assert len(pd.read_parquet(out / "predictions.parquet")) == 128
     card = (out / "README.md").read_text()
     assert "Nothing was trained for it" in card

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from fer.artifacts import load_network
+from fer.artifacts import Artifact
 from tests.conftest import ROOT
 
 ABSENT = (
@@ -30,7 +30,7 @@ def test_trains_without_the_app_s_packages_and_the_card_follows_elsewhere(data, 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "No model card: huggingface_hub is not installed here." in done.stderr
-    assert load_network(out)[0].network == "cnn"
+    assert Artifact(out).config.network == "cnn"
     assert not (out / "README.md").exists()
 
     command = [sys.executable, "-m", "training", "card", str(out)]

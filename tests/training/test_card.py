@@ -8,8 +8,7 @@ import pytest
 from huggingface_hub import ModelCard, metadata_load
 from PIL import Image
 
-from fer.artifacts import MODELS, list_models, read_config
-from fer.artifacts.report import Report, read_predictions
+from fer.artifacts import MODELS, Artifact, list_models
 from fer.emotions import EMOTIONS
 from training.card import METRICS, confusion_picture, model_card, reliability, write_card
 
@@ -35,7 +34,7 @@ def test_the_model_index_holds_every_test_figure(folder):
         for result in ModelCard.load(folder / "README.md").data.eval_results
     }
     measured = {}
-    for view, figures in Report.read(folder).metrics["splits"]["test"].items():
+    for view, figures in Artifact(folder).metrics["splits"]["test"].items():
         for emotion, group in {None: figures, **figures.get("per_class", {})}.items():
             for key, value in group.items():
                 if isinstance(value, float):
@@ -52,8 +51,8 @@ def test_says_what_it_is_not_for(folder):
     text = ModelCard.load(folder / "README.md").text
     for word in ("not a feeling", "65 ± 5%", "Who is missing", "EU AI Act", "law enforcement"):
         assert word in text, word
-    config = read_config(folder)
-    for origin in config.members or [Report.read(folder).metrics["init"]]:
+    config = Artifact(folder).config
+    for origin in config.members or [Artifact(folder).metrics["init"]]:
         assert origin in text
     assert (folder / "recipe.toml").read_text().strip() in text
 
@@ -67,9 +66,7 @@ def test_the_picture_is_the_confusion_matrix(folder):
 
 
 def test_a_darker_cell_is_a_larger_share(cnn_folder):
-    matrix = np.array(
-        Report.read(cnn_folder).metrics["splits"]["test"]["plain"]["confusion_matrix"]
-    )
+    matrix = np.array(Artifact(cnn_folder).metrics["splits"]["test"]["plain"]["confusion_matrix"])
     shares = (matrix / matrix.sum(axis=1, keepdims=True)).ravel()
     picture = np.asarray(confusion_picture(cnn_folder).convert("L"), dtype=int)
     # The upper left corner of each cell, where nothing is written.
@@ -81,8 +78,8 @@ def test_a_darker_cell_is_a_larger_share(cnn_folder):
 
 
 def test_reliability_accounts_for_every_image(cnn_folder):
-    bins = reliability(read_predictions(cnn_folder))
-    test = Report.read(cnn_folder).metrics["splits"]["test"]["plain"]
+    bins = reliability(Artifact(cnn_folder).predictions)
+    test = Artifact(cnn_folder).metrics["splits"]["test"]["plain"]
     assert sum(line["images"] for line in bins) == test["images"]
     right = sum(line["images"] * line["accuracy"] for line in bins)
     assert right == pytest.approx(test["correct"])

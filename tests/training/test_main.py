@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from fer.artifacts import MODELS, load_network
+from fer.artifacts import MODELS, Artifact
 from tests.conftest import ROOT
 from training.artifact import find_artifact
 from training.prepare import USAGE
@@ -40,8 +40,7 @@ def test_train_leaves_a_whole_model(training_command, data, tmp_path):
     assert metrics["parameters"] == 524_999
     assert metrics["multiply_adds"] == 14_770_816
     assert len(pd.read_parquet(out / "predictions.parquet")) == 256
-    config, _ = load_network(out)
-    assert config.temperature != 1.0
+    assert Artifact(out).config.temperature != 1.0
     assert {path.name for path in tmp_path.iterdir()} == {"tiny", "tiny.ckpt"}
 
 
@@ -104,7 +103,7 @@ def test_two_processes_train_one_model(data, tmp_path):
     stdout, stderr = run.communicate(timeout=300)
     assert run.returncode == 0, stderr
     assert stdout.count("test, by the label: accuracy") == 1
-    assert load_network(tmp_path / "both")[0].network == "cnn"
+    assert Artifact(tmp_path / "both").config.network == "cnn"
 
 
 def test_tensorboard_gets_each_epoch_s_figures(training_command, data, tmp_path):
@@ -181,10 +180,10 @@ def test_of_two_models_of_one_name_it_is_said_which_is_meant(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     for name in ("cnn", "mine"):
         shutil.copytree(MODELS / "cnn", tmp_path / "runs" / name)
-    assert find_artifact("cnn") == MODELS / "cnn"
+    assert find_artifact("cnn").path == MODELS / "cnn"
     assert "for the other of that name say runs/cnn" in capsys.readouterr().err
-    assert find_artifact("mine") == Path("runs/mine")
-    assert find_artifact("runs/cnn") == Path("runs/cnn")
+    assert find_artifact("mine").path == Path("runs/mine")
+    assert find_artifact("runs/cnn").path == Path("runs/cnn")
     assert not capsys.readouterr().err
 
 

@@ -7,15 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from fer.artifacts import (
-    MODELS,
-    list_models,
-    load_network,
-    read_config,
-    weight_digests,
-    weight_files,
-)
-from fer.artifacts.report import accuracy_interval, predicted_labels, read_predictions
+from fer.artifacts import MODELS, Artifact, list_models
+from fer.artifacts.report import accuracy_interval, predicted_labels
 from tools.model_table import README, with_table
 from training.data import load_split
 from training.evaluate import predict_logits
@@ -34,13 +27,13 @@ def metrics(folder):
 
 def test_it_is_whole(folder, metrics):
     # An ensemble's weights are in its members' folders.
-    own = {path.name for path in weight_files(folder).values() if path.parent == folder}
+    own = {path.name for path in Artifact(folder).weight_files.values() if path.parent == folder}
     index = {"model.safetensors.index.json"} if len(own) > 1 else set()
     assert {path.name for path in folder.iterdir()} == own | index | {
         "config.json", "metrics.json", "predictions.parquet", "history.csv", "recipe.toml",
         "README.md", "confusion.png",
     }  # fmt: skip
-    assert weight_digests(folder) == metrics["weights_sha256"]
+    assert Artifact(folder).weight_digests() == metrics["weights_sha256"]
 
 
 # What each has to keep to, on validation and on test.
@@ -54,38 +47,38 @@ def test_it_reaches_what_was_asked(folder, metrics):
 
 def test_predictions_give_the_stated_figures(folder, metrics):
     stated = metrics["splits"]["test"]["plain"]
-    predictions = read_predictions(folder)
-    correct = int((predicted_labels(predictions) == predictions["label"]).sum())
-    assert (correct, len(predictions)) == (stated["correct"], stated["images"])
-    assert stated["accuracy"] == correct / len(predictions)
-    assert tuple(stated["accuracy_interval_95"]) == accuracy_interval(correct, len(predictions))
+    predictions = Artifact(folder).predictions
+    Artifact(folder).check_figures()
+    assert tuple(stated["accuracy_interval_95"]) == accuracy_interval(
+        stated["correct"], stated["images"]
+    )
     matrix = pd.crosstab(predictions["label"], predicted_labels(predictions))
     assert matrix.to_numpy().tolist() == stated["confusion_matrix"]
 
 
 def test_labels_are_the_data_set_s(folder, data):
     test = pd.read_parquet(data / "test.parquet", columns=["row", "label"])
-    predictions = read_predictions(folder)
+    predictions = Artifact(folder).predictions
     assert predictions["row"].tolist() == test["row"].tolist()
     assert predictions["label"].tolist() == test["label"].tolist()
 
 
 def test_weights_give_the_stated_accuracy(cnn_folder, data):
-    config, network = load_network(cnn_folder)
+    artifact = Artifact(cnn_folder)
+    config, network = artifact.config, artifact.load_network()
     test = load_split(data, "test")
     logits = predict_logits(network, config.preprocessing, test.images)
-    metrics = json.loads((cnn_folder / "metrics.json").read_text())
-    stated = metrics["splits"]["test"]["plain"]
+    stated = artifact.figures("test")
     # Another processor rounds otherwise; a face on the edge between two emotions may move.
     assert int((logits.argmax(1) == test.labels).sum()) == pytest.approx(stated["correct"], abs=2)
     probabilities = (logits / config.temperature).softmax(1)
-    shipped = torch.tensor(read_predictions(cnn_folder).filter(like="p_").to_numpy())
+    shipped = torch.tensor(artifact.predictions.filter(like="p_").to_numpy())
     assert torch.allclose(probabilities, shipped, atol=1e-3)
 
 
 def test_the_epoch_kept_is_the_one_that_validated_best(folder, metrics):
     history = pd.read_csv(folder / "history.csv")
-    if read_config(folder).members:
+    if Artifact(folder).config.members:
         assert history.empty
         assert max(metrics["chosen"]["tried"].values()) == pytest.approx(
             metrics["splits"]["validation"]["plain"]["accuracy"]

@@ -1,4 +1,4 @@
-from fer.artifacts import read_config
+from fer.artifacts import Artifact
 from training import zoo
 from training.recipe import list_recipes, load_recipe
 from training.zoo import MEMBERS, ORDER, TEACHERS, train_all
@@ -20,7 +20,7 @@ def test_one_that_fails_costs_only_itself_and_what_is_done_is_skipped(
     small = ["--images", "128", "epochs=1"]
     assert train_all(data, tmp_path, small) == ["no_such_recipe"]
     # Of its candidates only the one that was trained.
-    assert read_config(tmp_path / "ensemble").members == ["cnn"]
+    assert Artifact(tmp_path / "ensemble").config.members == ["cnn"]
     before = (tmp_path / "cnn").stat().st_mtime_ns
     monkeypatch.setattr(zoo, "ORDER", ("cnn",))
     assert train_all(data, tmp_path, small) == []

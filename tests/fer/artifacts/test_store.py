@@ -1,14 +1,16 @@
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 
 from fer.artifacts import (
     DEFAULT_MODEL,
-    find_model,
+    MODELS,
+    Artifact,
     list_models,
-    load_network,
+    local_folders,
     replace_folder,
     save_weights,
 )
@@ -41,8 +43,9 @@ def test_config_survives_a_round_trip():
 def test_weights_come_back_in_fp16_precision(model):
     torch.manual_seed(0)
     expected = build_network("cnn")
-    config, network = load_network(model)
-    assert config.temperature == 1.5
+    artifact = Artifact(model)
+    network = artifact.load_network()
+    assert artifact.config.temperature == 1.5
     assert not network.training
     for name, value in network.state_dict().items():
         assert value.dtype in (torch.float32, torch.int64)
@@ -54,7 +57,7 @@ def test_large_statistics_survive(tmp_path):
     network.features[2].running_var.fill_(1e6)
     save_weights(network, tmp_path)
     (tmp_path / "config.json").write_text(ModelConfig("cnn").to_json())
-    assert (load_network(tmp_path)[1].features[2].running_var == 1e6).all()
+    assert (Artifact(tmp_path).load_network().features[2].running_var == 1e6).all()
 
 
 def test_weights_are_readable_by_everyone(model):
@@ -71,13 +74,28 @@ def test_weights_that_overflow_are_refused_before_writing(tmp_path):
 
 
 def test_finds_shipped_models_and_folders(model, monkeypatch, tmp_path):
-    assert find_model("cnn").name == "cnn"
-    assert find_model(model) == model
+    assert Artifact.find("cnn").path == MODELS / "cnn"
+    assert Artifact.find(model).path == model
     with pytest.raises(UnknownModel, match=r"no model 'nope'.*cnn"):
-        find_model("nope")
+        Artifact.find("nope")
     assert list_models()[0] == DEFAULT_MODEL
     monkeypatch.setattr("fer.artifacts.store.MODELS", tmp_path)
     assert list_models() == ["tiny"]
+
+
+def test_models_in_runs_come_after_those_that_ship(model, monkeypatch, tmp_path):
+    models = tmp_path / "models"
+    shutil.copytree(model, models / "tiny")
+    for name in ("tiny", "mine", "half.partial"):
+        shutil.copytree(model, tmp_path / "work" / "runs" / name)
+    monkeypatch.setattr("fer.artifacts.store.MODELS", models)
+    monkeypatch.chdir(tmp_path / "work")
+    assert list_models() == ["tiny"]
+    assert list_models(runs=True) == ["tiny", "mine"]
+    assert local_folders("tiny") == [models / "tiny", Path("runs/tiny")]
+    assert Artifact.find("tiny").path == models / "tiny"
+    assert Artifact.find("mine").path == Path("runs/mine")
+    assert Artifact.find("runs/tiny").path == Path("runs/tiny")
 
 
 def break_config(folder):
@@ -119,7 +137,7 @@ def drop_a_weight(folder):
 def test_damaged_models_are_refused_with_one_sentence(damage, model):
     damage(model)
     with pytest.raises(UnknownModel) as caught:
-        load_network(model)
+        Artifact(model).load_network()
     assert "\n" not in str(caught.value)
     assert str(model) in str(caught.value)
 
