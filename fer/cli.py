@@ -40,7 +40,7 @@ BATCH = 32
 
 @app.callback()
 def whole() -> None:
-    """Facial emotion recognition on photos."""
+    """Facial emotion recognition on photos and videos."""
     try:
         refuse_namesake()
     except FerError as error:
