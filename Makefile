@@ -3,12 +3,15 @@
 # make coverage the same, and how much of fer/, app/ and training/ the tests run
 # make style    format and sort imports;  make quality   what CI checks of it, types, and
 #               which way imports point
+# make wheel    build the package, install it in a fresh environment elsewhere, and try it there
+# make floors   run the fast tests with the oldest packages that requirements.txt and
+#               pyproject.toml allow, on Python 3.11; downloads some gigabytes
 
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app test coverage style quality clean
+.PHONY: app test coverage style quality wheel floors clean
 
 app: .venv/app.stamp
 	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
@@ -29,8 +32,18 @@ quality: .venv/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+wheel: .venv/test.stamp
+	$(BIN)/python -m pytest -m wheel tests/package
+
+FLOORS := build/floors
+floors: | .venv/bin/uv
+	$(BIN)/uv venv --clear --python 3.11 $(FLOORS)
+	$(BIN)/uv pip install --python $(FLOORS)/bin/python --resolution lowest-direct -e '.[test]'
+	$(FLOORS)/bin/python -m pytest docs/library.md tests/package tests/fer tests/app/figures \
+	  tests/pages tests/training tests/hub --ignore tests/fer/faces/test_corpus.py
+
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build dist *.egg-info
 
 # uv installs the same packages as pip, some ten times faster.
 .venv/bin/uv:
@@ -40,14 +53,14 @@ clean:
 	  { rm -rf .venv; echo "Python cannot make virtual environments: apt install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
-.venv/app.stamp: requirements.txt pyproject.toml | .venv/bin/uv
-	$(BIN)/uv pip install --python $(BIN)/python -e '.[train]'
+.venv/app.stamp: requirements.txt pyproject.toml setup.py | .venv/bin/uv
+	$(BIN)/uv pip install --python $(BIN)/python -e '.[app,train]'
 	@touch $@
 
-.venv/test.stamp: requirements.txt pyproject.toml | .venv/bin/uv
+.venv/test.stamp: requirements.txt pyproject.toml setup.py | .venv/bin/uv
 	$(BIN)/uv pip install --python $(BIN)/python -e '.[test]'
 	@touch $@ .venv/app.stamp
 
-.venv/dev.stamp: requirements.txt pyproject.toml | .venv/bin/uv
+.venv/dev.stamp: requirements.txt pyproject.toml setup.py | .venv/bin/uv
 	$(BIN)/uv pip install --python $(BIN)/python -e '.[dev]'
 	@touch $@ .venv/test.stamp .venv/app.stamp

@@ -5,6 +5,7 @@ import runpy
 
 import pytest
 
+import fer
 from tests.conftest import ROOT
 
 SETUP = runpy.run_path(str(ROOT / "setup.py"))
@@ -47,3 +48,11 @@ def test_the_library_needs_all_but_what_only_the_app_needs():
     assert SETUP["library_requirements"](text, ["streamlit>=1", "plotly>=6"]) == ["torch>=2"]
     with pytest.raises(SystemExit, match=r"lacks .*plotly>=7"):
         SETUP["library_requirements"](text, ["streamlit>=1", "plotly>=7"])
+
+
+def test_the_version_is_one():
+    (line,) = [x for x in (ROOT / "CITATION.cff").read_text().splitlines() if x[:8] == "version:"]
+    assert line == f"version: {fer.__version__}"
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    versions = [x[3:] for x in changelog.splitlines() if x.startswith("## ")]
+    assert fer.__version__ == next(version for version in versions if version != "Unreleased")
