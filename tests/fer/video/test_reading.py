@@ -8,7 +8,7 @@ from PIL import Image
 
 from fer.errors import UnreadableVideo
 from fer.video.reading import Every, Video, upright
-from tests.videos import SCENE, crossing, encode, encoded_tone, filmed, scene, steady
+from tools.videos import SCENE, crossing, encode, encoded_tone, filmed, scene, steady
 
 KINDS = [
     ("mp4", "libx264"), ("mov", "libx264"), ("matroska", "libx264"), ("webm", "libvpx-vp9"),

@@ -15,7 +15,7 @@ from fer.cli import app
 from fer.faces.boxes import Box
 from fer.scoring.rows import COLUMNS, PROBABILITIES
 from fer.video.timeline import SMOOTHED, TIMELINE
-from tests.videos import SIZE, crossing, filmed, person_at, scene, steady
+from tools.videos import SIZE, crossing, filmed, person_at, scene, steady
 
 DISTURBED = """
 import json, os, sys, time

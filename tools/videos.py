@@ -2,12 +2,15 @@
 
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
 import skimage.data
+from av.audio.stream import AudioStream
+from av.video.stream import VideoStream
 from PIL import Image, ImageOps
 
 from fer.faces.boxes import Box
@@ -55,6 +58,7 @@ def encode(
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=kind) as output:
         stream = output.add_stream(codec, rate=RATE)
+        assert isinstance(stream, VideoStream)
         if rotation:
             stream.set_display_rotation(rotation)
         tone = output.add_stream(sound, rate=48_000) if sound else None
@@ -68,13 +72,14 @@ def encode(
             frame.pts, frame.time_base = round(time / clock), clock
             output.mux(stream.encode(frame))
         output.mux(stream.encode())
-        if tone:
+        if tone is not None:
+            assert isinstance(tone, AudioStream)
             for packet in encoded_tone(tone, seconds):
                 output.mux(packet)
     return buffer.getvalue()
 
 
-def encoded_tone(stream, seconds: float):
+def encoded_tone(stream: AudioStream, seconds: float) -> Iterator[av.Packet]:
     """Yield the packets of a tone of 440 Hz."""
     count = round(48_000 * seconds)
     wave = np.sin(np.arange(count) * (2 * math.pi * 440 / 48_000)) * 8000
@@ -97,7 +102,9 @@ def crossing(time: float) -> list[Place | None]:
     return [(100 + 440 * share, 170), (540 - 440 * share, 185)]
 
 
-def filmed(places, times: Sequence[float], **options) -> bytes:
+def filmed(
+    places: Callable[[float], Sequence[Place | None]], times: Sequence[float], **options: Any
+) -> bytes:
     """Film faces that are at `places(time)`."""
     return encode(((time, scene(places(time))) for time in times), **options)
 
