@@ -79,9 +79,8 @@ def load_recognizer(model: str) -> Recognizer:
     Raises:
         FerError: if it cannot be had or is damaged.
     """
-    downloaded = _downloaded().get(model)
-    folder = downloaded.path if downloaded else model
-    return Recognizer.from_pretrained(folder, detector=load_detector())
+    found = _downloaded().get(model, model)
+    return Recognizer.from_pretrained(found, detector=load_detector())
 
 
 def pick_model() -> str:

@@ -118,7 +118,7 @@ def compare(paths: list[Path], recognizer: Recognizer, turns: int) -> None:
         return plain_loop(paths, detector, recognizer)
 
     def engine(workers: int) -> Callable[[], object]:
-        return lambda: list(score_entries(entries, recognizer, MODEL, workers=workers))
+        return lambda: list(score_entries(entries, recognizer, workers=workers))
 
     def decode() -> list[object]:
         return [recognizer.read(path.read_bytes()) for path in paths]
@@ -146,7 +146,7 @@ def compare(paths: list[Path], recognizer: Recognizer, turns: int) -> None:
     edges = ("x1", "y1", "x2", "y2")
     found = [
         [[row[edge] for edge in edges] for row in photo if row["status"] == "ok"]
-        for photo in score_entries(entries, recognizer, MODEL)
+        for photo in score_entries(entries, recognizer)
     ]
     counts = [matched(theirs, ours) for theirs, ours in zip(plain(), found, strict=True)]
     here, there = (sum(numbers) for numbers in zip(*counts, strict=True))
@@ -197,13 +197,13 @@ def memory(folder: Path, photos: int = 20_000) -> None:
     recognizer = Recognizer.from_pretrained(MODEL, device="cpu")
 
     def watched(entries: Iterable[Entry], stop: threading.Event) -> Iterator[list[dict[str, Any]]]:
-        scored = score_entries(entries, recognizer, MODEL, stop=stop)
+        scored = score_entries(entries, recognizer, stop=stop)
         for number, rows in enumerate(scored, start=1):
             if number in (1000, photos // 2, photos):
                 print(f"after {number:6} photos: {resident():7.1f} MB", flush=True)
             yield rows
 
-    print(score_folder(links, folder / "out.csv", recognizer, MODEL, engine=watched).sentence())
+    print(score_folder(links, folder / "out.csv", recognizer, engine=watched).sentence())
 
 
 def on_ray(folder: Path) -> None:
@@ -214,12 +214,10 @@ def on_ray(folder: Path) -> None:
     paths = make_frames(folder / "frames", SIZES[0], heads(arguments.faces))
     for number in range(12 * len(paths)):
         os.link(paths[number % len(paths)], folder / "frames" / f"again {number:04}.jpg")
-    engine = RayEngine(folder / "frames", recognizer, MODEL)
+    engine = RayEngine(folder / "frames", recognizer)
     for name, other in (("local", None), ("ray", engine)):
         start = time.perf_counter()
-        summary = score_folder(
-            folder / "frames", folder / f"{name}.csv", recognizer, MODEL, engine=other
-        )
+        summary = score_folder(folder / "frames", folder / f"{name}.csv", recognizer, engine=other)
         seconds = time.perf_counter() - start
         print(
             f"{name:6} {seconds:7.1f} s  {summary.photos / seconds:7.2f} photos/s, start included"

@@ -39,7 +39,7 @@ from pathlib import Path
 from fer.recognizer import Recognizer
 from fer.video.run import score_video
 file, output, model = sys.argv[1:]
-print(score_video(file, output, Recognizer.from_pretrained(model), model).sentence())
+print(score_video(file, output, Recognizer.from_pretrained(model)).sentence())
 print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[0])
 """
 """Scores a video in a process of its own, and says what memory it took at most."""
@@ -84,7 +84,7 @@ def speed(model: Model = DEFAULT_MODEL, seconds: float = 30) -> None:
         table = Path(name) / "faces.csv"
         for what, job in (
             ("decode all frames", decode),
-            ("score 5 frames a second", lambda: score_video(file, table, recognizer, model)),
+            ("score 5 frames a second", lambda: score_video(file, table, recognizer)),
             (
                 "draw all frames",
                 lambda: annotate_video(file, read_table(table), Path(name) / "out.mp4"),
@@ -146,7 +146,7 @@ def switches(seconds: float = 60, every: str = "0.1s,0.2s,0.5s", model: Model = 
         file.write_bytes(encode((at, scene(paths(at), WIDE)) for at in steady(seconds)))
         for text in every.split(","):
             table = Path(name) / f"{text}.csv"
-            score_video(file, table, recognizer, model, every=Every.parse(text))
+            score_video(file, table, recognizer, every=Every.parse(text))
             rows = pd.read_csv(table)
             count, seen = changes(rows)
             there = sum(place is not None for at in rows["time"].unique() for place in paths(at))

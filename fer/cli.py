@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fer.artifacts import DEFAULT_MODEL, Artifact, list_models
-from fer.errors import FerError
+from fer.errors import FerError, UnreadableImage
 from fer.namesake import refuse_namesake
 from fer.wording import named
 
 if TYPE_CHECKING:
-    from fer.recognizer import Recognizer
+    from fer.recognizer import Face, Recognizer
     from fer.scoring.run import Engine
 
 app = typer.Typer(
@@ -33,9 +33,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-BATCH = 32
-"""Photos read, and classified, together: what is held in memory at a time."""
 
 
 @app.callback()
@@ -69,33 +66,29 @@ def predict(
         _complain(str(error))
         raise typer.Exit(2) from error
     unreadable = False
-    for start in range(0, len(photos), BATCH):
-        readable = []
-        for path in photos[start : start + BATCH]:
-            try:
-                readable.append((path, recognizer.read(path)))
-            except FerError as error:
-                unreadable = True
-                _complain(f"{path}: {error}")
-        results = recognizer.recognize([image for _, image in readable])
-        for (path, _), faces in zip(readable, results, strict=True):
-            if as_json:
-                line = {"path": str(path), "faces": [face.to_dict() for face in faces]}
-                print(json.dumps(line))
-                continue
-            if not faces:
-                print(f"{path}: no face found")
-            for number, face in enumerate(faces, start=1):
-                box = face.box
-                where = (
-                    "the whole image"
-                    if face.whole_image
-                    else f"face {number} at {box.x1:.0f},{box.y1:.0f} "
-                    f"{box.width:.0f}x{box.height:.0f}"
-                )
-                print(f"{path}: {named(face.by_emotion, face.certain)} ({where})")
+    for path, faces in zip(photos, recognizer.recognize_each(photos), strict=True):
+        if isinstance(faces, UnreadableImage):
+            unreadable = True
+            _complain(f"{path}: {faces}")
+        elif as_json:
+            print(json.dumps({"path": str(path), "faces": [face.to_dict() for face in faces]}))
+        else:
+            _print_faces(path, faces)
     if unreadable:
         raise typer.Exit(2)
+
+
+def _print_faces(path: Path, faces: "list[Face]") -> None:
+    if not faces:
+        print(f"{path}: no face found")
+    for number, face in enumerate(faces, start=1):
+        box = face.box
+        where = (
+            "the whole image"
+            if face.whole_image
+            else f"face {number} at {box.x1:.0f},{box.y1:.0f} {box.width:.0f}x{box.height:.0f}"
+        )
+        print(f"{path}: {named(face.by_emotion, face.certain)} ({where})")
 
 
 class EngineName(StrEnum):
@@ -151,8 +144,7 @@ def score(
             folder,
             output,
             recognizer,
-            model,
-            engine=_ray(folder, recognizer, model, workers, address) if engine == "ray" else None,
+            engine=_ray(folder, recognizer, workers, address) if engine == "ray" else None,
             workers=workers,
             resume=resume,
             retry_errors=retry_errors,
@@ -218,7 +210,6 @@ def video(
             file,
             output,
             Recognizer.from_pretrained(model),
-            model,
             every=chosen,
             smoothing=SMOOTHING if smoothing else 0,
             workers=workers,
@@ -239,11 +230,11 @@ def video(
 
 
 def _ray(
-    folder: str, recognizer: "Recognizer", model: str, workers: int | None, address: str | None
+    folder: str, recognizer: "Recognizer", workers: int | None, address: str | None
 ) -> "Engine":
     from fer.scoring.ray_engine import RayEngine
 
-    return RayEngine(folder, recognizer, model, workers=workers, address=address)
+    return RayEngine(folder, recognizer, workers=workers, address=address)
 
 
 def _stop_on_signals(stop: threading.Event) -> list[int]:

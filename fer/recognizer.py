@@ -5,10 +5,10 @@
 >>> faces[0].emotion, faces[0].confidence, faces[0].box
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from PIL import Image
@@ -18,6 +18,7 @@ from fer.artifacts import DEFAULT_MODEL, Artifact
 from fer.config import ModelConfig
 from fer.emotions import EMOTIONS
 from fer.ensemble import Ensemble
+from fer.errors import UnreadableImage
 from fer.faces.boxes import Box
 from fer.faces.detection import Detection, Detector
 from fer.faces.images import Photo, Source, read_photo
@@ -33,8 +34,21 @@ READ_SIDES = 1.5
 """A photo is decoded at so many of the detector's longest sides or more: its smallest faces then
 still have the pixels that a crop needs."""
 
-Place = tuple[Box, Box, float | None]
-"""A face's box, the square around it to classify, and the detector's confidence."""
+BATCH_PHOTOS = 32
+BATCH_PIXELS = 25_000_000
+"""Of so many photos, or of so many pixels if that is fewer, the faces are found and classified
+together: what is decoded at a time."""
+
+
+class Place(NamedTuple):
+    """Where a face is."""
+
+    box: Box
+    """In pixels of the upright photo, inside it."""
+    crop: Box
+    """The square around it that is classified, in the same pixels."""
+    detection: float | None
+    """The detector's confidence; `None` where the whole picture is taken for one face."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +56,9 @@ class Face:
     """A face and the emotion it shows."""
 
     box: Box
-    """In pixels of the upright photo, inside it."""
+    """See `Place`, as the next two."""
     crop: Box
-    """The square around it that was scored, in the same pixels."""
     detection: float | None
-    """The detector's confidence; `None` where the whole picture was scored as one face."""
     probabilities: tuple[float, ...]
     """Calibrated, one for each of `fer.emotions.EMOTIONS`; they sum to 1."""
     threshold: float = 0.0
@@ -99,7 +111,18 @@ class Recognizer:
         network: nn.Module,
         detector: Detector | None = None,
         device: torch.device | str = "cpu",
+        name: str | None = None,
     ) -> None:
+        """Put a recognizer together; `from_pretrained` does for a model's folder.
+
+        Args:
+            config: how the network wants its faces, and what its answers mean.
+            network: with its weights.
+            detector: one to share between recognizers; a new one when left out.
+            device: where the network runs.
+            name: the model's, as tables have it; the network's when left out.
+        """
+        self.name = name or config.network
         self.config = config
         self.device = torch.device(device)
         self.network = network.eval().to(self.device)
@@ -108,7 +131,7 @@ class Recognizer:
     @classmethod
     def from_pretrained(
         cls,
-        model: str | Path = DEFAULT_MODEL,
+        model: str | Path | Artifact = DEFAULT_MODEL,
         *,
         revision: str | None = None,
         detector: Detector | None = None,
@@ -119,7 +142,7 @@ class Recognizer:
         Args:
             model: a name in `models/` or `runs/`, a model's folder, or the id of a model on the
                 Hugging Face Hub (`organisation/name`), which is downloaded once and then taken
-                from the cache.
+                from the cache. The recognizer's `name` is what was given.
             revision: a branch, tag or commit of the Hub's repository; its newest when left out.
             detector: one to share between recognizers; a new one when left out.
             device: a GPU if there is one, when left out.
@@ -129,11 +152,12 @@ class Recognizer:
             HubError: if the Hub cannot give it, or gives something else.
         """
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        artifact = Artifact.find(model, revision)
-        return cls(artifact.config, artifact.load_network(), detector=detector, device=device)
+        artifact = model if isinstance(model, Artifact) else Artifact.find(model, revision)
+        network = artifact.load_network()
+        return cls(artifact.config, network, detector, device, artifact.name)
 
     def recognize(self, photos: Sequence[Source]) -> list[list[Face]]:
-        """Find the faces of each photo and classify them all in one batch.
+        """Find the faces of each photo and name their emotions.
 
         Args:
             photos: PIL images, uint8 arrays, paths or the bytes of files.
@@ -143,23 +167,56 @@ class Recognizer:
             face is found is scored whole, as the one face it may be a crop of.
 
         Raises:
-            UnreadableImage: if a photo cannot be read; `fer.faces.images.read_image` reads them
-                one by one, for who wants to go on with the rest.
+            UnreadableImage: if a photo cannot be read; `recognize_each` goes on with the rest.
         """
-        read = [self.read(photo) for photo in photos]
-        cut = [
-            self.cut_out(photo, found)
-            for photo, found in zip(
-                read, self.detector.detect([photo.image for photo in read]), strict=True
-            )
-        ]
-        rows = iter(
-            self.probabilities(Crops.join([crops for _, crops in cut])).tolist() if cut else []
-        )
-        return [
-            [Face(*place, tuple(next(rows)), self.config.threshold) for place in places]
-            for places, _ in cut
-        ]
+        results = []
+        for found in self.recognize_each(photos):
+            if isinstance(found, UnreadableImage):
+                raise found
+            results.append(found)
+        return results
+
+    def recognize_each(self, photos: Iterable[Source]) -> Iterator[list[Face] | UnreadableImage]:
+        """Yield the faces of each photo, in order, or what is wrong with it.
+
+        Photos are read, and their faces found and classified, a batch at a time.
+
+        Args:
+            photos: as for `recognize`; taken as they are needed.
+        """
+        batch: list[Photo | UnreadableImage] = []
+        pixels = 0
+        for source in photos:
+            try:
+                photo = self.read(source)
+                batch.append(photo)
+                pixels += photo.image.width * photo.image.height
+            except UnreadableImage as error:
+                # A new one: that which was raised holds on to the file and its pixels.
+                batch.append(UnreadableImage(str(error)))
+            if len(batch) >= BATCH_PHOTOS or pixels >= BATCH_PIXELS:
+                yield from self._recognize_batch(batch)
+                batch, pixels = [], 0
+        yield from self._recognize_batch(batch)
+
+    def _recognize_batch(
+        self, batch: Sequence[Photo | UnreadableImage]
+    ) -> Iterator[list[Face] | UnreadableImage]:
+        readable = [photo for photo in batch if isinstance(photo, Photo)]
+        detections = self.detector.detect([photo.image for photo in readable])
+        cut = [self.cut_out(*pair) for pair in zip(readable, detections, strict=True)]
+        crops = Crops.join([crops for _, crops in cut]) if cut else None
+        shares = iter(self.probabilities(crops).tolist() if crops else [])
+        places = iter([places for places, _ in cut])
+        for photo in batch:
+            if isinstance(photo, UnreadableImage):
+                yield photo
+            else:
+                yield [self.face(place, next(shares)) for place in next(places)]
+
+    def face(self, place: Place, probabilities: Sequence[float]) -> Face:
+        """Return a face with this model's answer to it, a row of `probabilities`."""
+        return Face(*place, tuple(probabilities), self.config.threshold)
 
     def read(self, photo: Source) -> Photo:
         """Read a photo as large as is good for finding and classifying its faces.
@@ -182,11 +239,11 @@ class Recognizer:
         image = photo.image
         if not found and looks_like_a_face_crop(image):
             whole = Box(0, 0, *image.size)
-            return [(whole, whole, None)], self.crop(image, [whole])
+            return [Place(whole, whole, None)], self.crop(image, [whole])
         squares = [self.config.preprocessing.framing.square(box, *image.size) for box, _ in found]
         factors = (photo.size[0] / image.width, photo.size[1] / image.height)
-        places: list[Place] = [
-            (box.clipped(*image.size).scaled(*factors), square.scaled(*factors), score)
+        places = [
+            Place(box.clipped(*image.size).scaled(*factors), square.scaled(*factors), score)
             for (box, score), square in zip(found, squares, strict=True)
         ]
         return places, self.crop(image, squares)

@@ -79,7 +79,7 @@ def score_all() -> Measured:
 
 
 def _scored(batch: Batch, recognizer: Recognizer) -> pa.Table:
-    job = Jobs().start(batch, recognizer, "cnn")
+    job = Jobs().start(batch, recognizer)
     done = -1
     while not job.wait(6 * PATIENCE):  # photos come out in groups
         assert job.progress().done > done, f"hangs after {job.progress()}"

@@ -56,7 +56,7 @@ def show_ways_in() -> Job | None:
         )
         try:
             if batch := take_in(way):
-                return jobs().start(batch, load_recognizer(model), model)
+                return jobs().start(batch, load_recognizer(model))
         except FerError as error:
             st.error(str(error), icon=":material/error:")
     return None

@@ -70,13 +70,12 @@ class Job:
         self,
         batch: Batch,
         recognizer: Recognizer,
-        model: str,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
         self.id = secrets.token_urlsafe(24)
         self.name = batch.name
         self.skipped = batch.skipped
-        self.model = model
+        self.model = recognizer.name
         self.crops: dict[int, bytes] = {}
         """JPEGs of the first faces of each emotion, by their row in the table."""
         self.failure: str | None = None
@@ -148,7 +147,7 @@ class Job:
     def _run(self) -> None:
         try:
             scored = score_entries(
-                self._entries, self._recognizer, self.model, readers=READERS, stop=self._stop
+                self._entries, self._recognizer, readers=READERS, stop=self._stop
             )
             for entry, rows in zip(self._entries, scored, strict=False):
                 self._add(entry, rows)
@@ -244,7 +243,7 @@ class Jobs:
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
-    def start(self, batch: Batch, recognizer: Recognizer, model: str) -> Job:
+    def start(self, batch: Batch, recognizer: Recognizer) -> Job:
         """Start to score a batch in the background.
 
         Raises:
@@ -263,7 +262,7 @@ class Jobs:
                     f"{self.running} batches are being scored on this server, and no more run at "
                     "a time: try again when one is done."
                 )
-            job = Job(batch, recognizer, model, self._drop_in_time)
+            job = Job(batch, recognizer, self._drop_in_time)
             self._jobs[job.id] = job
         job.start()
         return job

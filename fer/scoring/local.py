@@ -21,7 +21,7 @@ from fer.emotions import EMOTIONS
 from fer.errors import FerError, UnreadableImage
 from fer.faces.images import Photo
 from fer.faces.preprocessing import Crops
-from fer.recognizer import Face, Place, Recognizer
+from fer.recognizer import Place, Recognizer
 from fer.scoring.folder import Entry
 from fer.scoring.rows import error_row, photo_rows
 
@@ -54,7 +54,6 @@ Found = tuple[str, Analysis | Exception]
 def score_entries(
     entries: Iterable[Entry],
     recognizer: Recognizer,
-    model: str,
     *,
     workers: int | None = None,
     readers: int = READERS,
@@ -64,13 +63,11 @@ def score_entries(
 
     Args:
         entries: what to score; taken a little ahead of what is yielded.
-        recognizer: the model.
-        model: its name in the table.
+        recognizer: the model, by whose name the table calls it.
         workers: threads that compute; as many as there are cores when left out.
         readers: files read at a time.
         stop: once set, no further photo is begun, and the iteration ends after those that were.
     """
-    threshold = recognizer.config.threshold
     workers = workers or cores()
     stop = stop or threading.Event()
     with (
@@ -86,9 +83,9 @@ def score_entries(
                 classified.append((group, pool.submit(classify, recognizer, crops)))
                 if len(classified) > 1:  # the next group's photos are analysed meanwhile
                     earlier, shares = classified.popleft()
-                    yield from to_rows(earlier, shares.result(), model, threshold)
+                    yield from to_rows(earlier, shares.result(), recognizer)
             for earlier, shares in classified:
-                yield from to_rows(earlier, shares.result(), model, threshold)
+                yield from to_rows(earlier, shares.result(), recognizer)
         finally:
             analysed.close()
 
@@ -124,19 +121,21 @@ def classify(recognizer: Recognizer, crops: list[Crops]) -> Tensor:
 
 
 def to_rows(
-    group: Sequence[tuple[str, Analysis | Exception]],
-    probabilities: Tensor,
-    model: str,
-    threshold: float,
+    group: Sequence[Found], probabilities: Tensor, recognizer: Recognizer
 ) -> Iterator[Rows]:
-    """Yield the rows of each photo, given its path, and `[N, 7]` of all faces in their order."""
+    """Yield the rows of each photo, given the probabilities `[N, 7]` of all faces in their order.
+
+    Args:
+        group: photos with what was found in them.
+        recognizer: the model that answered.
+    """
     shares = iter(probabilities.tolist())
     for path, found in group:
         if isinstance(found, Exception):
-            yield [error_row(path, found, model)]
+            yield [error_row(path, found, recognizer.name)]
             continue
-        faces = [Face(*place, tuple(next(shares)), threshold) for place in found.places]
-        yield photo_rows(path, found.size, faces, model)
+        faces = [recognizer.face(place, next(shares)) for place in found.places]
+        yield photo_rows(path, found.size, faces, recognizer.name)
 
 
 def _analysed(

@@ -45,13 +45,12 @@ class NoRay(FerError):
 class Scorer:
     """One of the actors that hold the models."""
 
-    def __init__(self, recognizer: Any, model: str) -> None:
+    def __init__(self, recognizer: Any) -> None:
         """Take the model over; `recognizer` is a reference to one in Ray's store."""
         import ray
 
         torch.set_num_threads(1)
         self.recognizer: Recognizer = ray.get(recognizer[0])
-        self.model = model
 
     def __call__(self, files: pa.Table) -> pa.Table:
         """Turn a table of `path` and `bytes` into the rows of these files."""
@@ -61,7 +60,7 @@ class Scorer:
         ]
         crops = [found.crops for _, found in group if isinstance(found, Analysis)]
         shares = classify(self.recognizer, crops)
-        photos = to_rows(group, shares, self.model, self.recognizer.config.threshold)
+        photos = to_rows(group, shares, self.recognizer)
         rows = [
             row | {SOURCE: path}
             for (path, _), photo in zip(group, photos, strict=True)
@@ -77,7 +76,6 @@ class RayEngine:
         self,
         folder: str | Path,
         recognizer: Recognizer,
-        model: str,
         *,
         workers: int | None = None,
         address: str | None = None,
@@ -87,7 +85,6 @@ class RayEngine:
         Args:
             folder: what is scored, which says where its files are read from.
             recognizer: the model, which is sent to the actors.
-            model: its name in the table.
             workers: actors, of one core each; as many as the cluster has cores when left out.
             address: of a running cluster; one on this machine, for this run, when left out.
 
@@ -100,7 +97,6 @@ class RayEngine:
             raise NoRay("Ray is not installed: pip install -e '.[ray]'.") from error
         self.system = file_system(folder)
         self.recognizer = recognizer
-        self.model = model
         self.workers = workers
         self.address = address
 
@@ -120,7 +116,7 @@ class RayEngine:
                 left = {entry.location or entry.path: entry for entry in chunk}
                 if any(entry.location for entry in chunk):
                     yield from self._score(left, reference, stop)
-                yield from score_entries(left.values(), self.recognizer, self.model, stop=stop)
+                yield from score_entries(left.values(), self.recognizer, stop=stop)
         finally:
             ray.shutdown()
 
@@ -161,7 +157,7 @@ class RayEngine:
             ignore_missing_paths=True,
         ).map_batches(
             Scorer,
-            fn_constructor_args=(reference, self.model),
+            fn_constructor_args=(reference,),
             batch_size=PHOTOS,
             batch_format="pyarrow",
             compute=ray.data.ActorPoolStrategy(size=actors),

@@ -56,7 +56,6 @@ def score_folder(
     folder: str | Path,
     output: str | Path,
     recognizer: Recognizer,
-    model: str,
     *,
     engine: Engine | None = None,
     workers: int | None = None,
@@ -69,8 +68,7 @@ def score_folder(
     Args:
         folder: a local folder, or a URL that fsspec knows.
         output: a path that ends in `.csv` or `.parquet`, or `-` for CSV on stdout.
-        recognizer: the model.
-        model: its name in the table.
+        recognizer: the model, by whose name the table calls it.
         engine: what scores; this machine when left out.
         workers: of this machine; as many as there are cores when left out.
         resume: go on with an output of the same run; otherwise replace what is there.
@@ -85,13 +83,13 @@ def score_folder(
     stop = stop or threading.Event()
     folder = str(folder).removeprefix("file://")
     listing = list_folder(folder)
-    run = describe(folder, recognizer, model)
+    run = describe(folder, recognizer)
     table = open_output(output, run, resume=resume, retry_errors=retry_errors)
     wanted = (entry for entry in listing if safe_path(entry.path) not in table.done)
     rows = (
         engine(wanted, stop)
         if engine
-        else score_entries(wanted, recognizer, model, workers=workers, stop=stop)
+        else score_entries(wanted, recognizer, workers=workers, stop=stop)
     )
     photos = faces = errors = 0
     before = len(table.done)
@@ -150,7 +148,7 @@ def open_output(
     )
 
 
-def describe(folder: str | Path, recognizer: Recognizer, model: str) -> Run:
+def describe(folder: str | Path, recognizer: Recognizer) -> Run:
     """Describe a run, so that its table can be told from others."""
     digest = sha256(recognizer.config.to_json().encode())
     if isinstance(recognizer.network, Ensemble):
@@ -161,7 +159,7 @@ def describe(folder: str | Path, recognizer: Recognizer, model: str) -> Run:
         digest.update(weights.cpu().contiguous().numpy().data)
     return Run(
         folder=str(folder).rstrip("/") if is_remote(folder) else os.path.realpath(folder),
-        model=model,
+        model=recognizer.name,
         weights=digest.hexdigest(),
         detector=recognizer.detector.settings,
     )

@@ -4,7 +4,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -51,7 +51,6 @@ class Summary:
 def score_frames(
     video: Video,
     recognizer: Recognizer,
-    model: str,
     timeline: Timeline,
     *,
     path: str,
@@ -66,8 +65,7 @@ def score_frames(
 
     Args:
         video: freshly opened.
-        recognizer: the model.
-        model: its name in the table.
+        recognizer: the model, by whose name the table calls it.
         timeline: what follows and smooths; frames up to its last one are passed over.
         path: what stands for the video in the table.
         every: which frames are looked at.
@@ -84,13 +82,13 @@ def score_frames(
             begun.append((moment.number, moment.time))
             yield Entry(path, partial(Photo, photo.image, photo.size))
 
-    scored = score_entries(entries(), recognizer, model, workers=workers, readers=1, stop=stop)
+    scored = score_entries(entries(), recognizer, workers=workers, readers=1, stop=stop)
     time = 0.0
     for rows in scored:
         number, time = begun.popleft()
         yield timeline.add(number, time, path, rows)
     if video.problem and not timeline.broken and not stop.is_set():
-        error = {"status": "error", "model": model, "error": video.problem}
+        error = {"status": "error", "model": recognizer.name, "error": video.problem}
         yield timeline.add(timeline.last + 1, time, path, [error])
 
 
@@ -98,7 +96,6 @@ def score_video(
     source: str | Path,
     output: str | Path,
     recognizer: Recognizer,
-    model: str,
     *,
     every: Every = EVERY,
     smoothing: float = SMOOTHING,
@@ -111,8 +108,7 @@ def score_video(
     Args:
         source: the video's path.
         output: a path that ends in `.csv` or `.parquet`, or `-` for CSV on stdout.
-        recognizer: the model.
-        model: its name in the table.
+        recognizer: the model, by whose name the table calls it.
         every: which frames are looked at.
         smoothing: see `fer.video.timeline.SMOOTHING`.
         workers: threads that compute; as many as there are cores when left out.
@@ -126,7 +122,7 @@ def score_video(
     """
     stop = stop or threading.Event()
     with Video(source) as video:
-        run = describe_video(source, recognizer, model, every, smoothing)
+        run = describe_video(source, recognizer, every, smoothing)
         table = open_output(output, run, resume=resume, layout=TIMELINE)
         timeline = Timeline(smoothing)
         frames = faces = 0
@@ -138,7 +134,7 @@ def score_video(
             path = safe_path(Path(source).name)
             with progress(video, "scored") as reached:
                 for rows in score_frames(
-                    video, recognizer, model, timeline,
+                    video, recognizer, timeline,
                     path=path, every=every, workers=workers, stop=stop,
                 ):  # fmt: skip
                     table.write(rows)
@@ -153,15 +149,15 @@ def score_video(
 
 
 def describe_video(
-    source: str | Path, recognizer: Recognizer, model: str, every: Every, smoothing: float
+    source: str | Path, recognizer: Recognizer, every: Every, smoothing: float
 ) -> Run:
     """Describe a run, so that its table can be told from others."""
     status = os.stat(source)
-    photos = describe(os.path.realpath(source), recognizer, model)
+    run = describe(os.path.realpath(source), recognizer)
     settings = {
         "bytes": status.st_size,
         "every_seconds": every.seconds or 0,
         "every_frames": every.frames or 0,
         "smoothing": smoothing,
     }
-    return Run(photos.folder, model, photos.weights, photos.detector | settings, photos.format)
+    return replace(run, detector=run.detector | settings)

@@ -5,7 +5,7 @@ from PIL import Image
 from fer.emotions import EMOTIONS
 from fer.errors import UnreadableImage
 from fer.faces.boxes import Box
-from fer.recognizer import Face
+from fer.recognizer import Face, Recognizer
 
 
 def test_names_a_smile_happy(recognizer, astronaut):
@@ -50,6 +50,41 @@ def test_boxes_lie_inside_the_photo(recognizer, astronaut):
             assert 0 <= face.crop.x1 < face.crop.x2 <= size[0]
             assert 0 <= face.crop.y1 < face.crop.y2 <= size[1]
             assert face.crop.width == pytest.approx(face.crop.height)
+
+
+def test_each_photo_has_its_faces_or_what_is_wrong_in_bounded_batches(
+    recognizer, astronaut, monkeypatch
+):
+    (expected,) = recognizer.recognize([astronaut])
+    read = []
+
+    def photos():
+        for source in (astronaut, b"nonsense", astronaut, b"", astronaut):
+            read.append(source)
+            yield source
+
+    monkeypatch.setattr("fer.recognizer.BATCH_PHOTOS", 2)
+    found = recognizer.recognize_each(photos())
+    assert next(found)[0].box == expected[0].box
+    assert len(read) == 2
+    problem, second, other, third = found
+    assert (len(second), len(third)) == (1, 1)
+    for error in (problem, other):
+        assert isinstance(error, UnreadableImage)
+        assert error.__traceback__ is None  # which would hold on to the file
+
+    monkeypatch.setattr("fer.recognizer.BATCH_PHOTOS", 32)
+    monkeypatch.setattr("fer.recognizer.BATCH_PIXELS", 512 * 512 + 1)
+    read.clear()
+    next(recognizer.recognize_each(photos()))
+    assert len(read) == 3
+
+
+def test_it_is_called_what_it_was_asked_for_by(recognizer, cnn_folder):
+    assert recognizer.name == "cnn"
+    by_path = Recognizer.from_pretrained(cnn_folder, detector=recognizer.detector)
+    assert by_path.name == str(cnn_folder)
+    assert Recognizer(recognizer.config, recognizer.network, recognizer.detector).name == "cnn"
 
 
 def test_unreadable_photos_and_no_photos(recognizer):

@@ -48,7 +48,7 @@ def test_a_batch_is_scored_in_the_background(recognizer, face):
     wall = io.BytesIO()
     Image.new("RGB", (300, 200), "beige").save(wall, "PNG")
     store = Jobs()
-    job = store.start(batch(face, b"junk", wall.getvalue()), recognizer, "cnn")
+    job = store.start(batch(face, b"junk", wall.getvalue()), recognizer)
     assert job.wait(PATIENCE)
     assert job.complete
     table = to_pandas(job.table())
@@ -65,28 +65,29 @@ def test_a_batch_is_scored_in_the_background(recognizer, face):
 
 
 def test_downloads_are_what_the_command_line_writes(recognizer, face):
-    job = Jobs().start(batch(face, b"junk"), recognizer, "cnn")
+    job = Jobs().start(batch(face, b"junk"), recognizer)
     assert job.wait(PATIENCE)
     lines = to_csv(job.table()).splitlines(keepends=True)
     assert lines[0] == HEADER
-    assert lines[1].startswith(b"0.jpg,ok,0,")
+    assert lines[1].startswith(b"0.jpg,ok,1,")
     assert lines[2].startswith(b"1.jpg,error,,")
     again = pq.read_table(pa.BufferReader(to_parquet(job.table())))
     assert again.equals(job.table())
 
 
-def one_by_one(entries, recognizer, model, *, readers, stop):
+def one_by_one(entries, recognizer, *, readers, stop):
     """An engine that has the rows of a file before it reads the next."""
     for entry in entries:
         if stop.is_set():
             return
-        yield [{"path": entry.path, "status": "no_face", "model": model, "error": entry.read()}]
+        row = {"path": entry.path, "status": "no_face", "model": recognizer.name}
+        yield [row | {"error": entry.read()}]
 
 
 def test_partial_rows_are_there_while_it_runs_and_cancel_keeps_them(recognizer, monkeypatch):
     monkeypatch.setattr(module, "score_entries", one_by_one)
     gate = Gate(b"junk", b"junk", b"junk", after=50)
-    job = Jobs().start(gate.batch, recognizer, "cnn")
+    job = Jobs().start(gate.batch, recognizer)
     until = time.monotonic() + PATIENCE
     while job.progress().done < 3:
         assert time.monotonic() < until
@@ -108,7 +109,7 @@ def test_what_nobody_foresaw_ends_the_job_and_keeps_what_is_done(recognizer, mon
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(module, "score_entries", scored)
-    job = Jobs().start(batch(b"x", b"y"), recognizer, "cnn")
+    job = Jobs().start(batch(b"x", b"y"), recognizer)
     assert job.wait(PATIENCE)
     assert job.failure
     assert len(job.table()) == 1
@@ -118,7 +119,7 @@ def test_what_nobody_foresaw_ends_the_job_and_keeps_what_is_done(recognizer, mon
 def test_the_gallery_keeps_so_many_of_an_emotion(recognizer, face, monkeypatch):
     monkeypatch.setattr(module, "CROPS_EACH", 2)
     monkeypatch.setattr(module, "CHUNK", 2)
-    job = Jobs().start(batch(face, face, face), recognizer, "cnn")
+    job = Jobs().start(batch(face, face, face), recognizer)
     assert job.wait(PATIENCE)
     assert sorted(job.crops) == [0, 1]
     assert len(job.table()) == 3
@@ -133,7 +134,7 @@ def test_a_photo_that_has_gone_since_has_no_picture(recognizer, face):
         except StopIteration:
             raise FileNotFoundError(2, "gone") from None
 
-    job = Jobs().start(Batch("mine", [Entry("0.jpg", read)], 0), recognizer, "cnn")
+    job = Jobs().start(Batch("mine", [Entry("0.jpg", read)], 0), recognizer)
     assert job.wait(PATIENCE)
     assert job.complete
     assert to_pandas(job.table())["emotion"].tolist() == ["happy"]
@@ -142,7 +143,7 @@ def test_a_photo_that_has_gone_since_has_no_picture(recognizer, face):
 
 def test_ids_cannot_be_guessed_and_an_unknown_one_finds_nothing(recognizer):
     store = Jobs()
-    first, second = (store.start(batch(b"x"), recognizer, "cnn") for _ in range(2))
+    first, second = (store.start(batch(b"x"), recognizer) for _ in range(2))
     assert first.id != second.id
     assert len(first.id) >= 32
     assert store.find(first.id[:-1]) is None
@@ -151,23 +152,23 @@ def test_ids_cannot_be_guessed_and_an_unknown_one_finds_nothing(recognizer):
 
 def test_an_empty_batch_is_refused(recognizer):
     with pytest.raises(NothingToScore, match="no photos in 'mine'"):
-        Jobs().start(Batch("mine", [], 3), recognizer, "cnn")
+        Jobs().start(Batch("mine", [], 3), recognizer)
 
 
 def test_no_more_run_at_a_time_than_allowed(recognizer):
     store, gate = Jobs(running=1), Gate()
-    job = store.start(gate.batch, recognizer, "cnn")
+    job = store.start(gate.batch, recognizer)
     with pytest.raises(TooMuch, match="try again"):
-        store.start(batch(b"x"), recognizer, "cnn")
+        store.start(batch(b"x"), recognizer)
     gate.open.set()
     assert job.wait(PATIENCE)
-    assert store.start(batch(b"x"), recognizer, "cnn").wait(PATIENCE)
+    assert store.start(batch(b"x"), recognizer).wait(PATIENCE)
 
 
 def finished(store: Jobs, recognizer, count: int) -> list[module.Job]:
     made = []
     for _ in range(count):
-        job = store.start(batch(b"x"), recognizer, "cnn")
+        job = store.start(batch(b"x"), recognizer)
         assert job.wait(PATIENCE)
         made.append(job)
     return made
@@ -207,7 +208,7 @@ def test_nothing_is_left_running_for_the_results_that_are_kept(recognizer):
 
 def test_running_jobs_stay_whatever_the_limits(recognizer):
     store, gate = Jobs(kept=1, kept_bytes=0, kept_seconds=-1), Gate()
-    job = store.start(gate.batch, recognizer, "cnn")
+    job = store.start(gate.batch, recognizer)
     assert store.find(job.id) is job
     gate.open.set()
     assert job.wait(PATIENCE)
@@ -215,7 +216,7 @@ def test_running_jobs_stay_whatever_the_limits(recognizer):
 
 def test_forgetting_stops_and_drops(recognizer):
     store, gate = Jobs(), Gate(after=50)
-    job = store.start(gate.batch, recognizer, "cnn")
+    job = store.start(gate.batch, recognizer)
     store.forget(job.id)
     assert store.find(job.id) is None
     gate.open.set()

@@ -14,7 +14,7 @@ from fer.scoring.local import BATCH, classify, score_entries
 def test_every_file_is_accounted_for_whatever_is_wrong_with_it(mixed, recognizer):
     entries = list(list_folder(mixed))
     assert len(entries) == 120
-    photos = list(score_entries(entries, recognizer, "cnn"))
+    photos = list(score_entries(entries, recognizer))
     assert [photo[0]["path"].removeprefix("./") for photo in photos] == [e.path for e in entries]
     statuses = [photo[0]["status"] for photo in photos]
     assert statuses.count("error") == 40
@@ -29,9 +29,9 @@ def test_every_file_is_accounted_for_whatever_is_wrong_with_it(mixed, recognizer
 
 def test_neither_workers_nor_neighbours_change_a_row(mixed, recognizer):
     entries = [entry for entry in list_folder(mixed) if "folder 1" in entry.path]
-    one = list(score_entries(entries, recognizer, "cnn", workers=1))
-    assert list(score_entries(entries, recognizer, "cnn", workers=3)) == one
-    others = list(score_entries(entries[::-1][:-7], recognizer, "cnn", workers=2))
+    one = list(score_entries(entries, recognizer, workers=1))
+    assert list(score_entries(entries, recognizer, workers=3)) == one
+    others = list(score_entries(entries[::-1][:-7], recognizer, workers=2))
     assert others == one[::-1][:-7]
 
 
@@ -50,7 +50,7 @@ def test_a_face_s_place_in_a_batch_does_not_change_a_bit_of_its_result(recognize
 
 def test_the_same_as_the_library_s_answer(recognizer, tmp_path, astronaut):
     astronaut.save(tmp_path / "a.jpg")
-    (row,) = next(score_entries(list_folder(tmp_path), recognizer, "cnn"))
+    (row,) = next(score_entries(list_folder(tmp_path), recognizer))
     (face,) = recognizer.recognize([tmp_path / "a.jpg"])[0]
     assert row["p_happy"] == pytest.approx(face.probabilities[3], abs=1e-4)
     assert [row[edge] for edge in ("x1", "y1", "x2", "y2")] == pytest.approx(face.box, abs=0.1)
@@ -58,7 +58,7 @@ def test_the_same_as_the_library_s_answer(recognizer, tmp_path, astronaut):
 
 def test_runs_that_overlap_leave_torch_its_threads(recognizer):
     def run(gate):
-        list(score_entries([Entry("x.jpg", lambda: (gate.wait(60), b"")[1])], recognizer, "cnn"))
+        list(score_entries([Entry("x.jpg", lambda: (gate.wait(60), b"")[1])], recognizer))
 
     def threads_of_a_new_thread():
         with ThreadPoolExecutor(1) as pool:
@@ -94,7 +94,7 @@ def test_stops_after_what_was_begun(mixed, recognizer):
             taken += 1
             yield entry
 
-    photos = score_entries(counted(), recognizer, "cnn", workers=2, stop=stop)
+    photos = score_entries(counted(), recognizer, workers=2, stop=stop)
     next(photos)
     stop.set()
     rest = list(photos)
@@ -105,7 +105,7 @@ def test_entries_are_taken_only_a_little_ahead_and_let_go_when_closed(mixed, rec
     entries = list(list_folder(mixed))
     taken = []
     endless = (taken.append(entry) or entry for _ in range(10**6) for entry in entries)
-    photos = score_entries(endless, recognizer, "cnn", workers=2)
+    photos = score_entries(endless, recognizer, workers=2)
     next(photos)
     photos.close()
     assert len(taken) < 3 * len(entries)
@@ -114,7 +114,7 @@ def test_entries_are_taken_only_a_little_ahead_and_let_go_when_closed(mixed, rec
 def test_torch_s_own_threads_are_as_before(mixed, recognizer):
     before = torch.get_num_threads()
     entries = list(list_folder(mixed))[:3]
-    list(score_entries(entries, recognizer, "cnn"))
+    list(score_entries(entries, recognizer))
     assert torch.get_num_threads() == before
 
 
@@ -124,4 +124,4 @@ def test_a_bug_is_not_taken_for_a_damaged_file(recognizer, mixed):
 
     entry = Entry("a.jpg", fail)
     with pytest.raises(ZeroDivisionError):
-        list(score_entries([entry, replace(entry, path="b.jpg")], recognizer, "cnn"))
+        list(score_entries([entry, replace(entry, path="b.jpg")], recognizer))
