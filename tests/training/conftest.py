@@ -1,9 +1,12 @@
-"""Made data: seven patterns with noise, which a network learns in seconds."""
+"""Made data: seven patterns with noise, which a network learns in seconds, and drawn faces."""
+
+from pathlib import Path
 
 import pytest
 import torch
 
 from fer.ferplus import OF_EMOTIONS
+from tests.drawn import write_drawn_faces
 from training.data import Split
 
 
@@ -32,3 +35,9 @@ def validation() -> Split:
 @pytest.fixture(scope="session")
 def test_split() -> Split:
     return made_split(77, seed=3)
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder in FER-2013's layout, of drawn faces."""
+    return write_drawn_faces(tmp_path_factory.mktemp("drawn"))

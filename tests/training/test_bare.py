@@ -23,9 +23,9 @@ main()
 """
 
 
-def test_trains_without_the_app_s_packages_and_the_card_follows_elsewhere(data, tmp_path):
+def test_trains_without_the_app_s_packages_and_the_card_follows_elsewhere(drawn, tmp_path):
     out = tmp_path / "tiny"
-    arguments = ["train", "cnn", "--data", str(data), "--out", str(out), "--images", "128"]
+    arguments = ["train", "cnn", "--data", str(drawn), "--out", str(out), "--images", "128"]
     command = [sys.executable, "-c", WITHOUT, *arguments, "epochs=1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -4,7 +4,8 @@ import pytest
 from PIL import Image
 
 from fer.emotions import EMOTIONS
-from training.data import BadData, load_split
+from tests.drawn import COUNTS
+from training.data import OFFICIAL_COUNTS, BadData, load_split
 from training.prepare import differences, prepare
 
 
@@ -44,7 +45,9 @@ def test_votes_come_from_the_file_beside_it(official_csv, tmp_path):
     table.insert(0, "Usage", "Training")
     table.to_csv(tmp_path / "fer2013new.csv", index=False)
     prepare(official_csv, tmp_path / "out")
-    shares = load_split(tmp_path / "out", "train").votes[0]
+    split = load_split(tmp_path / "out", "train")
+    assert split.votes[0].tolist() == votes[0].tolist()
+    shares = split.targets(1.0)[0]
     assert shares[EMOTIONS.index("happy")].item() == pytest.approx(0.6)
     assert shares[EMOTIONS.index("neutral")].item() == pytest.approx(0.4)
     table.iloc[:3].to_csv(tmp_path / "fer2013new.csv", index=False)
@@ -67,12 +70,18 @@ def test_the_folder_tree_holds_out_a_validation_split(tmp_path, pixels):
     assert not set(splits["train"].rows.tolist()) & set(splits["validation"].rows.tolist())
 
 
-def test_parquet_is_checked_and_copied(data, tmp_path):
-    assert prepare(data, tmp_path / "out") == []
-    assert differences(data) == []
-    before, after = (load_split(folder, "test") for folder in (data, tmp_path / "out"))
+def test_parquet_is_checked_and_copied(drawn, tmp_path):
+    assert prepare(drawn, tmp_path / "out") == [
+        f"{name} has {count} images, officially {OFFICIAL_COUNTS[name]}."
+        for name, count in COUNTS.items()
+    ]
+    before, after = (load_split(folder, "test") for folder in (drawn, tmp_path / "out"))
     assert np.array_equal(before.images, after.images)
     assert np.array_equal(before.votes, after.votes)
+
+
+def test_the_official_data_differs_in_nothing(data):
+    assert differences(data) == []
 
 
 def test_what_is_wrong_is_named(official_csv, tmp_path):

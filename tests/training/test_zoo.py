@@ -14,15 +14,15 @@ def test_every_recipe_is_in_the_zoo_after_what_it_builds_upon():
 
 
 def test_one_that_fails_costs_only_itself_and_what_is_done_is_skipped(
-    data, tmp_path, monkeypatch, capfd
+    drawn, tmp_path, monkeypatch, capfd
 ):
     monkeypatch.setattr(zoo, "ORDER", ("no_such_recipe", "cnn", "ensemble"))
     small = ["--images", "128", "epochs=1"]
-    assert train_all(data, tmp_path, small) == ["no_such_recipe"]
+    assert train_all(drawn, tmp_path, small) == ["no_such_recipe"]
     # Of its candidates only the one that was trained.
     assert Artifact(tmp_path / "ensemble").config.members == ["cnn"]
     before = (tmp_path / "cnn").stat().st_mtime_ns
     monkeypatch.setattr(zoo, "ORDER", ("cnn",))
-    assert train_all(data, tmp_path, small) == []
+    assert train_all(drawn, tmp_path, small) == []
     assert (tmp_path / "cnn").stat().st_mtime_ns == before
     assert "cnn: finished already" in capfd.readouterr().err
