@@ -13,7 +13,7 @@ from training.publish import check_artifact
 from training.recipe import BadRecipe, load_recipe
 
 
-def save(network, folder, config=ModelConfig("cnn")):
+def save(network, folder, config):
     save_weights(network, folder)
     (folder / "config.json").write_text(config.to_json())
 
@@ -22,7 +22,7 @@ def save(network, folder, config=ModelConfig("cnn")):
 def noise(tmp_path):
     """A CNN that has learnt nothing."""
     torch.manual_seed(0)
-    save(build_network("cnn"), tmp_path / "noise")
+    save(build_network("cnn"), tmp_path / "noise", ModelConfig("cnn"))
 
 
 @pytest.fixture
