@@ -5,19 +5,22 @@ Everything shown is read from the models' folders; weights are loaded only to ti
 
 import streamlit as st
 
-from app.compare.board import pick_models, show_answers, show_leaderboard, show_references
+from app.compare.answer import short_answer
+from app.compare.board import show_answers, show_leaderboard, show_references
+from app.compare.cost import cost
 from app.compare.head_to_head import head_to_head
-from app.compare.images import numbers
-from app.compare.models import leaderboard, measure_times, read_all, read_histories
+from app.compare.measure import pick_measure, say_measure
+from app.compare.models import by_label, leaderboard, read_all, read_histories
 from app.compare.own_data import own_data
-from app.compare.views import calibration, confusion, cost, learning, per_class
+from app.compare.views import calibration, confusion, learning, per_class
 from app.figures.comparison import model_colours
 from app.routing import by_way_of_the_router
 from fer.compare.metrics import Answers
+from fer.emotions import EMOTIONS
 
 VIEWS = (
-    "Confusion", "Per emotion", "Calibration", "Cost", "Learning curves", "Head to head",
-    "Your own data",
+    "Overview", "Confusion", "Per emotion", "Calibration", "Cost", "Learning curves",
+    "Head to head", "Your own data",
 )  # fmt: skip
 
 by_way_of_the_router()
@@ -31,18 +34,22 @@ for name, remark in remarks.items():
 if not found:
     st.info("There is no model to compare yet: `python -m training train cnn --data DIR`.")
     st.stop()
+answer = st.container(horizontal=True, vertical_alignment="center")
+measure = pick_measure(found)
 models = {
-    name: Answers(name, artifact.predictions, artifact.config.temperature)
+    name: Answers(name, artifact.labelled(measure), artifact.config.temperature)
     for name, artifact in found.items()
+    if measure in artifact.measures
 }
-colours = model_colours(list(models))
-table = leaderboard(found, models)
+colours = model_colours(list(found))
+table = leaderboard(found, models, measure)
 ranked = table["model"].tolist()
+say_measure(measure, max(len(answers.table) for answers in models.values()), found)
+with answer:
+    sentence = st.container(width="stretch")
+    emotion = st.selectbox("For", EMOTIONS, index=1, key="emotion", bind="query-params", width=140)
+    sentence.markdown(f"#### {short_answer(table, models, emotion)}")
 
-show_answers(table, models)
-
-st.subheader("Leaderboard")
-board = st.container()
 chosen_names = st.pills(
     "Compare",
     ranked,
@@ -50,23 +57,7 @@ chosen_names = st.pills(
     default=ranked[:2],
     key="models",
     bind="query-params",
-    on_change=pick_models,
-    args=(ranked,),
-    help="The same as the rows selected in the table.",
 )
-with board:
-    show_leaderboard(table)
-with st.container(horizontal=True):
-    if st.button("Time them on this machine", icon=":material/timer:", key="time"):
-        measure_times(found)
-        st.rerun()
-    numbers(table, "leaderboard")
-show_references()
-
-chosen = [models[name] for name in ranked if name in (chosen_names or [])]
-if not chosen:
-    st.info("Choose a model above.", icon=":material/touch_app:")
-    st.stop()
 view = st.segmented_control(
     "View",
     VIEWS,
@@ -76,18 +67,26 @@ view = st.segmented_control(
     bind="query-params",
     label_visibility="collapsed",
 )
+chosen = [models[name] for name in ranked if name in (chosen_names or [])]
 artifacts = [found[answers.name] for answers in chosen]
-if view == "Confusion":
+if view == "Overview":
+    show_answers(table, models, emotion)
+    st.subheader("Leaderboard")
+    show_leaderboard(table)
+    show_references(by_label(found))
+elif view == "Cost":
+    cost(table, found, colours)
+elif view == "Your own data":
+    own_data()
+elif not chosen:
+    st.info("Choose a model above.", icon=":material/touch_app:")
+elif view == "Confusion":
     confusion(chosen)
 elif view == "Per emotion":
     per_class(chosen, colours, artifacts)
 elif view == "Calibration":
     calibration(chosen, colours)
-elif view == "Cost":
-    cost(table, colours)
 elif view == "Learning curves":
     learning(artifacts, histories, colours)
-elif view == "Head to head":
-    head_to_head(list(models.values()), [answers.name for answers in chosen], colours)
 else:
-    own_data()
+    head_to_head(list(models.values()), [answers.name for answers in chosen], colours)

@@ -139,7 +139,7 @@ def check_duel(first: str, second: str, models: dict[str, Recomputed]) -> None:
     same(f"{first} against {second}", shown, [part.sum() for part in parts])
     p_value = binomtest(int(parts[1].sum()), int((parts[1] | parts[2]).sum())).pvalue
     (sentence,) = [text.value for text in app.markdown if "They name the same" in text.value]
-    verdict = "could be chance" if p_value >= 0.05 else "is hardly chance"
+    verdict = "could be chance" if p_value >= 0.05 else "is unlikely to be chance"
     if parts[1].sum() != parts[2].sum():
         assert verdict in sentence, (sentence, p_value)
     print(f"  {sentence}")

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 
+from fer.artifacts.timing import this_machine
+
 
 def conditions() -> str:
     """Say where this runs."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    cpu = next((line.split(": ")[1] for line in lines if line.startswith("model name")), "?")
     return (
-        f"{cpu}, {len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f} at the start; "
+        f"{this_machine()}, load {os.getloadavg()[0]:.1f} at the start; "
         f"Python {platform.python_version()}, torch {torch.__version__} "
         f"with {torch.get_num_threads()} threads"
     )

@@ -1,22 +1,19 @@
-"""The comparison page's first screen: the short answers, the leaderboard, what others report."""
+"""The comparison page's overview: the answers in figures, all models, and what others report."""
+
+from collections.abc import Mapping
 
 import pandas as pd
 import streamlit as st
 
+from app.compare.images import numbers
 from fer.compare.metrics import Answers, best_by_emotion, per_emotion
 from fer.compare.paired import duel
 from fer.compare.references import REFERENCES
-from fer.emotions import EMOTIONS
 
 
-def show_answers(table: pd.DataFrame, models: dict[str, Answers]) -> None:
+def show_answers(table: pd.DataFrame, models: Mapping[str, Answers], emotion: str) -> None:
     """Answer in four cards: which is best, which for an emotion, is that chance, what it costs."""
     best = table.iloc[0]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.subheader("The short answer", width="stretch")
-        emotion = st.selectbox(
-            "Emotion", EMOTIONS, index=1, key="emotion", bind="query-params", width=160
-        )
     ranked = best_by_emotion(list(models.values()), emotion)
     scores = per_emotion(ranked).query("emotion == @emotion").set_index("model")
     top = scores.loc[ranked[0].name]
@@ -41,7 +38,7 @@ def show_answers(table: pd.DataFrame, models: dict[str, Answers]) -> None:
             else:
                 overall = duel(models[best["model"]], models[table.iloc[1]["model"]])
                 among = duel(ranked[0], ranked[1], emotion)
-                st.metric("Is it chance?", "could be" if overall.by_chance else "hardly")
+                st.metric("Is it chance?", "could be" if overall.by_chance else "unlikely")
                 st.markdown(f"{overall.sentence}\n\nAmong {emotion}: {among.sentence}")
         with st.container(border=True, height="stretch"):
             time = best["ms a face"]
@@ -60,9 +57,7 @@ def show_answers(table: pd.DataFrame, models: dict[str, Answers]) -> None:
 
 
 def show_leaderboard(table: pd.DataFrame) -> None:
-    """Show the sortable table; selecting its rows chooses the models, and the other way round."""
-    names = table["model"].tolist()
-    percent = st.column_config.NumberColumn(format="percent")
+    """Show the sortable table of all models."""
     whole = st.column_config.NumberColumn(format="localized")
     shown = table.assign(
         interval=[
@@ -76,7 +71,6 @@ def show_leaderboard(table: pd.DataFrame) -> None:
         placeholder="–",
         column_order=[
             "model",
-            "init",
             "accuracy",
             "interval",
             "macro F1",
@@ -84,67 +78,104 @@ def show_leaderboard(table: pd.DataFrame) -> None:
             "worst class",
             "calibration error",
             "not in train",
+            "ms a face",
+            "MB",
             "parameters",
             "multiply-adds",
-            "MB",
-            "ms a face",
             "training minutes",
+            "init",
         ],
         column_config={
             "model": st.column_config.TextColumn(pinned=True),
+            "init": st.column_config.TextColumn(
+                "began with",
+                help="The weights that training began with: random ones (scratch), or those that "
+                "another task had taught",
+            ),
             "accuracy": st.column_config.NumberColumn("test accuracy", format="percent"),
             "interval": "95% interval",
-            "macro F1": st.column_config.NumberColumn(format="%.3f"),
-            "worst recall": percent,
-            "calibration error": st.column_config.NumberColumn(format="%.3f"),
+            "macro F1": st.column_config.NumberColumn(
+                format="%.3f",
+                help="F1 joins how many faces of an emotion are found and how many so named are "
+                "it; this is its mean over the emotions, the rare ones counting as much",
+            ),
+            "worst recall": st.column_config.NumberColumn(
+                format="percent", help="How many faces are found of the emotion found least"
+            ),
+            "worst class": "of",
+            "calibration error": st.column_config.NumberColumn(
+                format="%.3f",
+                help="How far, on average, its confidence lies from how often it is right",
+            ),
             "not in train": st.column_config.NumberColumn(
-                format="percent", help="Accuracy on the test images that do not stand in train too"
+                "on unseen images",
+                format="percent",
+                help="Accuracy on the test images that do not also stand among the training images",
             ),
             "parameters": whole,
-            "multiply-adds": st.column_config.NumberColumn(format="compact"),
+            "multiply-adds": st.column_config.NumberColumn(
+                format="compact", help="How much there is to compute for one face"
+            ),
             "MB": st.column_config.NumberColumn(format="%.1f", help="Size of the weights' files"),
-            "ms a face": st.column_config.NumberColumn(format="%.1f"),
+            "ms a face": st.column_config.NumberColumn(
+                format="%.1f", help="As published with the model; the view Cost says where measured"
+            ),
             "training minutes": st.column_config.NumberColumn(format="%.0f"),
         },
-        on_select=lambda: pick_rows(names),
-        selection_mode="multi-row",
-        selection_default={"selection": {"rows": rows_of(names)}},
         alt="The models with their accuracy, its interval, and what they cost",
     )
+    numbers(table, "leaderboard")
 
 
-def show_references() -> None:
-    """Show what others report; there is nothing behind these figures that could be selected."""
-    st.markdown("**For reference: what others report on FER-2013**")
+def with_references(ours: pd.DataFrame) -> pd.DataFrame:
+    """Put this app's models and what others report into one list, the best first.
+
+    Args:
+        ours: `model`, `init` and the test `accuracy` by FER-2013's label.
+
+    Returns:
+        `name`, `ours`, `accuracy`, `split`, `chosen_by`, `init`, `remark`, `source`, `code`.
+    """
+    columns = ["name", "accuracy", "split", "chosen_by", "init", "remark", "source", "code"]
+    others = pd.DataFrame(
+        [[getattr(reference, column) for column in columns] for reference in REFERENCES],
+        columns=columns,
+    ).assign(ours=False)
+    own = ours.rename(columns={"model": "name"}).assign(
+        ours=True, split="test", chosen_by="validation", remark="", source=None, code=None
+    )
+    table = pd.concat([own[others.columns], others], ignore_index=True)
+    return table.sort_values("accuracy", ascending=False, kind="stable", ignore_index=True)
+
+
+def show_references(ours: pd.DataFrame) -> None:
+    """Show what others report, with this app's models in their places."""
+    st.subheader("Beside what others report")
+    table = with_references(ours)
     st.dataframe(
-        pd.DataFrame(REFERENCES),
+        table.assign(ours=["this app" if own else "" for own in table["ours"]]),
         hide_index=True,
-        height=213,  # five rows and the header
-        column_order=["name", "accuracy", "split", "chosen_by", "init", "note", "source"],
+        height="content",
+        placeholder="",
+        column_order=[
+            "name", "ours", "accuracy", "split", "chosen_by", "remark", "source", "code", "init",
+        ],
         column_config={
-            "name": st.column_config.TextColumn("reference", pinned=True),
+            "name": st.column_config.TextColumn("model", pinned=True),
+            "ours": "",
             "accuracy": st.column_config.NumberColumn(format="percent"),
             "split": "measured on",
             "chosen_by": st.column_config.TextColumn(
                 "epoch chosen by", help="An epoch chosen on the test images overstates itself"
             ),
+            "remark": st.column_config.TextColumn("what to know", width="large"),
+            "source": st.column_config.LinkColumn(display_text="source"),
+            "code": st.column_config.LinkColumn(display_text="code"),
+            "init": "began with",
         },
-        alt="Accuracies that the study, published work and people reach, with their sources",
+        alt="Accuracies of this app's models, of the study, published work and people, best first",
+    )  # fmt: skip
+    st.caption(
+        "All by FER-2013's own label, whichever measure is chosen above. One view an image or "
+        "several, as each source reports; this app's as the model answers."
     )
-
-
-def pick_rows(names: list[str]) -> None:
-    """Take over the models whose rows were selected in the table."""
-    rows = st.session_state.leaderboard["selection"]["rows"]
-    st.session_state.models = [names[row] for row in rows]
-
-
-def pick_models(names: list[str]) -> None:
-    """Select the rows of the models that were chosen below the table."""
-    st.session_state.leaderboard = {"selection": {"rows": rows_of(names)}}
-
-
-def rows_of(names: list[str]) -> list[int]:
-    """Return the places of the chosen models."""
-    chosen = st.session_state.get("models") or []
-    return [row for row, name in enumerate(names) if name in chosen]

@@ -93,7 +93,7 @@ def show_by_emotion(first: Answers, second: Answers, place: str) -> None:
                     f"only {first.name}": result.only_first,
                     f"only {second.name}": result.only_second,
                     "p": result.p_value,
-                    "verdict": "could be chance" if result.by_chance else "hardly chance",
+                    "verdict": "could be chance" if result.by_chance else "unlikely to be chance",
                 }
             )
     table = pd.DataFrame(lines)

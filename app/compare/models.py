@@ -1,4 +1,4 @@
-"""The models that the page compares: what was measured of each, and how long it takes here."""
+"""The models that the page compares, and what was measured of each."""
 
 import os
 from pathlib import Path
@@ -8,9 +8,10 @@ import streamlit as st
 
 from app.shared import find_artifact, offered_models
 from fer.artifacts import Artifact, store
-from fer.artifacts.timing import milliseconds_a_face
+from fer.artifacts.timing import Timing
 from fer.compare.metrics import Answers, summarize
 from fer.errors import FerError
+from fer.ferplus import Measure
 
 MEASURED = (
     "not in train", "parameters", "multiply-adds", "MB", "ms a face", "training minutes",
@@ -24,17 +25,6 @@ def read_artifact(name: str, _folder: Path, stamp: tuple[object, ...]) -> Artifa
     artifact = Artifact(_folder, name)
     artifact.check_figures()
     return artifact
-
-
-@st.cache_resource
-def timings() -> dict[tuple[str, str], float]:
-    """Return the milliseconds a face measured since the server started, by `timing_key`."""
-    return {}
-
-
-def timing_key(artifact: Artifact) -> tuple[str, str]:
-    """Return what a timing belongs to: a model with its weights as they are now."""
-    return artifact.name, str(artifact.get("weights_sha256"))
 
 
 def read_all() -> tuple[dict[str, Artifact], dict[str, str]]:
@@ -70,11 +60,15 @@ def read_histories(
     return histories, reasons
 
 
-def leaderboard(found: dict[str, Artifact], models: dict[str, Answers]) -> pd.DataFrame:
+def leaderboard(
+    found: dict[str, Artifact], models: dict[str, Answers], measure: Measure
+) -> pd.DataFrame:
     """Return a line a model with all that was measured; what was not is empty."""
     lines = []
-    for name, artifact in found.items():
-        summary = summarize(models[name])
+    votes = ("votes",) if measure == "votes" else ()
+    for name, answers in models.items():
+        artifact, summary = found[name], summarize(answers)
+        timing = Timing.published(artifact)
         size, seconds = artifact.get("weights_bytes"), artifact.get("training", "seconds")
         lines.append(
             {
@@ -87,11 +81,11 @@ def leaderboard(found: dict[str, Artifact], models: dict[str, Answers]) -> pd.Da
                 "worst recall": summary.worst_recall,
                 "worst class": summary.worst_emotion,
                 "calibration error": summary.calibration_error,
-                "not in train": artifact.get("splits", "test", "not_in_train", "accuracy"),
+                "not in train": artifact.get("splits", "test", *votes, "not_in_train", "accuracy"),
                 "parameters": artifact.get("parameters"),
                 "multiply-adds": artifact.get("multiply_adds"),
                 "MB": None if size is None else size / 1e6,
-                "ms a face": timings().get(timing_key(artifact)),
+                "ms a face": None if timing is None else timing.milliseconds,
                 "training minutes": None if seconds is None else seconds / 60,
             }
         )
@@ -99,17 +93,10 @@ def leaderboard(found: dict[str, Artifact], models: dict[str, Answers]) -> pd.Da
     return table.sort_values("accuracy", ascending=False, ignore_index=True)
 
 
-def measure_times(found: dict[str, Artifact]) -> None:
-    """Time the models that have not been timed yet, on this machine."""
-    progress = st.progress(0.0, "Loading weights …")
-    for done, (name, artifact) in enumerate(found.items()):
-        progress.progress(done / len(found), f"Timing {name} …")
-        if timing_key(artifact) not in timings():
-            try:
-                timings()[timing_key(artifact)] = milliseconds_a_face(artifact)
-            except FerError as error:
-                st.toast(without_place(error), icon=":material/timer_off:")
-    progress.empty()
+def by_label(found: dict[str, Artifact]) -> pd.DataFrame:
+    """Return `model`, `init` and test `accuracy` by FER-2013's label, as published work has it."""
+    lines = [(name, item.get("init"), item.accuracy("test")) for name, item in found.items()]
+    return pd.DataFrame(lines, columns=["model", "init", "accuracy"])
 
 
 def without_place(sentence: object) -> str:

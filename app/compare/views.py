@@ -11,7 +11,6 @@ import streamlit as st
 from app.compare.images import show, show_images
 from app.figures.comparison import (
     class_shares,
-    cost_against_accuracy,
     emotion_bars,
     learning_curves,
     reliability_diagram,
@@ -24,7 +23,6 @@ from fer.compare.metrics import (
     calibration_error,
     calibration_table,
     confusion_table,
-    pareto_front,
     per_emotion,
     share_and_recall,
 )
@@ -186,30 +184,6 @@ def calibration(models: Sequence[Answers], colours: Mapping[str, str], place: st
                     f"{place}calibration-{answers.name}",
                     f"Reliability diagram of {answers.name}",
                 )
-
-
-def cost(table: pd.DataFrame, colours: Mapping[str, str]) -> None:
-    """Show what accuracy costs, for all models, with those that none beats."""
-    axes = {
-        "multiply-adds": "multiply-adds a face",
-        "parameters": "parameters",
-        "MB": "megabytes of weights",
-        "ms a face": "milliseconds a face on this machine",
-        "training minutes": "minutes of training",
-    }
-    kind = st.segmented_control(
-        "Cost", list(axes), default="multiply-adds", required=True, key="cost",
-        bind="query-params",
-    )  # fmt: skip
-    known = table[table[kind].notna()].reset_index(drop=True)
-    if known.empty:
-        st.info("Not measured yet: time the models with the button above.")
-        return
-    known["front"] = pareto_front(known[kind].tolist(), known["accuracy"].tolist())
-    columns = ["model", kind, "accuracy", "low", "high", "front"]
-    show(cost_against_accuracy(known[columns], kind, axes[kind], colours), known[columns],
-         f"cost-{kind.replace(' ', '-')}", f"Test accuracy against {axes[kind]}")  # fmt: skip
-    st.caption("All models, not only the chosen ones; error bars are 95% intervals.")
 
 
 def learning(

@@ -48,7 +48,7 @@ class Duel:
         if not lead:
             return f"{self.first} and {self.second} are right equally often."
         better, worse = (self.first, self.second) if lead > 0 else (self.second, self.first)
-        verdict = "could be chance" if self.by_chance else "is hardly chance"
+        verdict = "could be chance" if self.by_chance else "is unlikely to be chance"
         return (
             f"{better} is right on {abs(lead):,} more of {self.images:,} images than {worse}: "
             f"the difference {verdict}, {p_text(self.p_value)}."

@@ -4,11 +4,12 @@ import shutil
 
 import pandas as pd
 import pytest
-import streamlit as st
 
 from app.compare.images import data_folder
 from fer.artifacts import Artifact
 from fer.artifacts.report import PROBABILITIES
+from fer.artifacts.timing import Timing
+from fer.compare.references import REFERENCES
 from fer.emotions import EMOTIONS
 from tests.made import make_model
 from tests.pages.conftest import open_app
@@ -48,7 +49,7 @@ def test_the_short_answer_and_the_leaderboard(models):
     assert answer == {
         "Best overall": "flagship",
         "Best for disgust": "flagship",
-        "Is it chance?": "hardly",
+        "Is it chance?": "unlikely",
         "What it costs": "not timed",
     }
     board = app.dataframe[0].value
@@ -57,13 +58,31 @@ def test_the_short_answer_and_the_leaderboard(models):
     artifact = Artifact(models / "cnn")
     assert cnn["parameters"] == artifact.parameters
     assert cnn["accuracy"] == pytest.approx(artifact.accuracy("test"))
-    references = app.dataframe[1].value
-    assert len(references) == 14
-    assert app.dataframe[1].proto.selection_mode == []  # not selectable
+
+
+def test_the_short_answer_is_one_sentence(models):
+    sentence = open_page().markdown[0].value
+    assert sentence.startswith("#### Take **flagship**; ")
+    assert "for **disgust** " in sentence
+    (sentence,) = [text for text in texts(open_page(emotion="happy")).split("\n") if "Take" in text]
+    assert "**happy**" in sentence
+
+
+def test_what_others_report_stands_in_one_list_with_our_models_the_best_first(models):
+    app = open_page()
+    listed = app.dataframe[1].value
+    assert listed["accuracy"].is_monotonic_decreasing
+    assert set(listed["name"]) >= {"cnn", "flagship", "resnet50", *(r.name for r in REFERENCES)}
+    assert (listed["ours"] == "this app").sum() == 3
+    assert app.dataframe[1].proto.row_height == 0
+    for column in ("source", "code"):
+        assert listed[column].dropna().str.startswith("https://").all()
+    overstated = listed.set_index("name").loc["VGG-19, ten-crop (Wu)", "remark"]
+    assert "overstated" in overstated
 
 
 def test_two_matrices_for_the_best_two_then_for_those_chosen(models):
-    app = open_page()
+    app = open_page(view="Confusion")
     assert list(charts(app)) == ["confusion-flagship", "confusion-resnet50"]
     app.get_by_key("models").set_value(["cnn"]).run()
     assert list(charts(app)) == ["confusion-cnn"]
@@ -76,7 +95,7 @@ def test_an_address_opens_its_models_and_view(models):
     app = open_page(models=["resnet50", "cnn"], view="Calibration")
     assert list(charts(app)) == ["calibration-resnet50", "calibration-cnn"]
     app = open_page(models=["no such"], view="no such")
-    assert list(charts(app)) == ["confusion-flagship", "confusion-resnet50"]
+    assert "Best overall" in {metric.label for metric in app.metric}
 
 
 @pytest.mark.parametrize(
@@ -116,13 +135,13 @@ def test_models_of_which_little_was_measured_are_compared(models, monkeypatch):
 
 
 def test_only_who_sits_at_the_server_names_a_folder_of_it(models):
-    app = open_page(models=["cnn"], true="fear", named="sad", by="cnn")
+    app = open_page(models=["cnn"], true="fear", named="sad", by="cnn", view="Confusion")
     assert len(app.dataframe[-1].value)
     assert not app.text_input  # the request of this test says of no host that it is this machine
 
 
 def test_a_cell_lists_its_images_the_surest_first(models):
-    app = open_page(models=["cnn", "flagship"])
+    app = open_page(models=["cnn", "flagship"], view="Confusion")
     app.selectbox(key="true").select("fear")
     app.selectbox(key="named").select("sad")
     app.selectbox(key="by").select("cnn").run()
@@ -140,7 +159,7 @@ def test_a_cell_lists_its_images_the_surest_first(models):
 
 def test_the_images_themselves_are_shown_where_the_data_is(models, data, monkeypatch):
     monkeypatch.setenv("FER_DATA", str(data))
-    app = open_page(models=["cnn"])
+    app = open_page(models=["cnn"], view="Confusion")
     app.selectbox(key="true").select("disgust")
     app.selectbox(key="named").select("angry").run()
     (gallery,) = app.get("image")
@@ -151,7 +170,7 @@ def test_the_images_themselves_are_shown_where_the_data_is(models, data, monkeyp
 
 def test_a_folder_without_the_data_is_a_sentence(models, monkeypatch):
     monkeypatch.setenv("FER_BATCH_ROOT", str(models))
-    app = open_page(models=["cnn"])
+    app = open_page(models=["cnn"], view="Confusion")
     app.selectbox(key="true").select("disgust")
     app.selectbox(key="named").select("angry").run()
     app.text_input(key="data_folder").set_value(str(models)).run()
@@ -174,7 +193,7 @@ def test_who_is_elsewhere_cannot_name_a_folder(monkeypatch):
 def test_two_models_against_each_other(models):
     app = open_page(models=["flagship", "cnn"], view="Head to head")
     assert "flagship is right on" in texts(app)
-    assert "is hardly chance, p\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}0.001" in texts(app)
+    assert "is unlikely to be chance, p\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}0.001" in texts(app)
     app.selectbox(key="among").select("disgust").run()
     assert "of 55 images than cnn" in texts(app)
 
@@ -183,23 +202,23 @@ def test_damaged_and_incomplete_models_are_listed_with_the_reason(models):
     (models / "cnn" / "predictions.parquet").write_bytes(b"PAR1")
     (models / "resnet50" / "history.csv").unlink()
     (models / "half").mkdir()
-    app = open_page(view="Learning curves")
+    app = open_page()
     warnings = [warning.value for warning in app.warning]
     assert "**cnn** is left out. cnn/predictions.parquet cannot be read" in warnings[0]
     assert warnings[1] == "**half** is left out. half has no config.json."
     assert "**resnet50** is shown in part" in warnings[2]
     assert "history.csv cannot be read" in warnings[2]
     assert app.dataframe[0].value["model"].tolist() == ["flagship", "resnet50"]
-    assert set(charts(app)) == {"learning-accuracy", "learning-loss"}
+    curves = charts(open_page(view="Learning curves"))
+    assert set(curves) == {"learning-accuracy", "learning-loss"}
     assert str(models) not in "\n".join(warnings)
 
 
 def test_one_model_has_nothing_to_be_compared_with(models):
     for name in ("flagship", "resnet50"):
         shutil.rmtree(models / name)
-    app = open_page(view="Head to head")
-    assert "nothing to compare it with" in texts(app)
-    assert "It takes two models" in app.info[0].value
+    assert "nothing to compare it with" in texts(open_page())
+    assert "It takes two models" in open_page(view="Head to head").info[0].value
 
 
 def test_no_model_at_all(models):
@@ -216,32 +235,66 @@ def test_a_figure_that_was_not_measured_is_left_empty(models):
         del metrics[key]
     del metrics["splits"]["test"]["not_in_train"]
     path.write_text(json.dumps(metrics))
-    app = open_page(models=["flagship", "cnn"], view="Per emotion")
+    app = open_page()
     line = app.dataframe[0].value.set_index("model").loc["flagship"]
     assert pd.isna(line["parameters"])
     assert pd.isna(line["not in train"])
     assert "flagship: not measured" in texts(app)
+    app = open_page(models=["flagship", "cnn"], view="Per emotion")
     assert "training-share" not in charts(app)  # what it was trained on is not known
 
 
-def test_showing_loads_no_weights_and_timing_does(models, monkeypatch, request):
-    request.addfinalizer(st.cache_resource.clear)  # the timings, which others must not see
-    loaded = []
+def publish_time(folder, milliseconds):
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["timing"] = Timing(milliseconds, 2 * milliseconds, "a Xeon, 2 cores", 0.0).to_dict()
+    (folder / "metrics.json").write_text(json.dumps(metrics))
 
-    def load(artifact):
-        loaded.append(artifact.name)
-        return 1.5
 
+def test_published_times_are_shown_with_their_machine_and_load_no_weights(models, monkeypatch):
     monkeypatch.setattr(Artifact, "load_network", lambda artifact: pytest.fail("loaded"))
-    monkeypatch.setattr("app.compare.models.milliseconds_a_face", load)
+    publish_time(models / "cnn", 0.5)
+    publish_time(models / "flagship", 6.0)
+    board = open_page().dataframe[0].value.set_index("model")
+    assert board["ms a face"].to_dict() == {
+        "cnn": 0.5, "flagship": 6.0, "resnet50": pytest.approx(float("nan"), nan_ok=True),
+    }  # fmt: skip
+    app = open_page(view="Cost", cost="ms a face")
+    assert list(charts(app)) == ["cost-ms-a-face"]
+    assert "Published for cnn, flagship: on a Xeon, 2 cores." in texts(app)
+
+
+def test_models_are_timed_in_turn_as_often_as_one_wants(models, monkeypatch):
+    asked, loads = [], [0.0, 0.0, 0.9, 0.0, 0.0, 0.0]
+
+    def take(artifact):
+        asked.append(artifact.name)
+        return 5.0 if len(asked) % 2 else 4.0
+
+    monkeypatch.setattr("fer.artifacts.timing.milliseconds_a_face", take)
+    monkeypatch.setattr("fer.artifacts.timing.load_of_others", lambda: loads.pop(0))
+    shutil.copy(models / "cnn" / "model.safetensors", models / "flagship")
     app = open_page(view="Cost")
-    assert not loaded
     app.button(key="time").click().run()
     assert not app.exception
-    assert set(loaded) == {"cnn", "flagship", "resnet50"}
-    assert set(app.dataframe[0].value["ms a face"]) == {1.5}
-    app.get_by_key("cost").set_value("ms a face").run()
-    assert list(charts(app)) == ["cost-ms-a-face"]
+    assert asked == ["cnn", "flagship"] * 3  # of resnet50 there are no weights
+    times = app.dataframe[0].value.set_index("model")
+    assert times.loc["cnn", ["here", "here, slowest turn"]].tolist() == [5.0, 5.0]
+    assert times.loc["flagship", "here"] == 4.0
+    assert "90% of this machine's processors busy" in app.warning[0].value
+    app.get_by_key("cost").set_value("ms a face here").run()
+    assert list(charts(app)) == ["cost-ms-a-face-here"]
+    app.button(key="time").click().run()
+    assert asked == ["cnn", "flagship"] * 6
+    assert not app.warning
+    assert not open_page(view="Cost").dataframe  # another visitor sees none of it
+
+
+def test_what_cannot_be_timed_is_a_sentence(models):
+    (models / "flagship" / "model.safetensors").write_bytes(b"no weights")
+    app = open_page(view="Cost")
+    app.button(key="time").click().run()
+    assert not app.exception
+    assert "flagship cannot be loaded" in app.error[0].value
 
 
 def own_files(labels):

@@ -26,8 +26,8 @@ def test_mcnemar_is_the_textbook_s():
     assert result.p_value == pytest.approx(3.716e-05, rel=1e-3)
     assert not result.by_chance
     assert result.sentence == (
-        "first is right on 64 more of 1,600 images than second: the difference is hardly chance, "
-        "p\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}0.001."
+        "first is right on 64 more of 1,600 images than second: the difference is unlikely to "
+        "be chance, p\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}0.001."
     )
 
 
