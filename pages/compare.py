@@ -12,6 +12,8 @@ from app.compare.head_to_head import head_to_head
 from app.compare.measure import pick_measure, say_measure
 from app.compare.models import by_label, leaderboard, read_all, read_histories
 from app.compare.own_data import own_data
+from app.compare.people import people
+from app.compare.trust import trust
 from app.compare.views import calibration, confusion, learning, per_class
 from app.figures.comparison import model_colours
 from app.routing import by_way_of_the_router
@@ -19,8 +21,8 @@ from fer.compare.metrics import Answers
 from fer.emotions import EMOTIONS
 
 VIEWS = (
-    "Overview", "Confusion", "Per emotion", "Calibration", "Cost", "Learning curves",
-    "Head to head", "Your own data",
+    "Overview", "When to trust it", "What people agree on", "Confusion", "Per emotion",
+    "Calibration", "Cost", "Learning curves", "Head to head", "Your own data",
 )  # fmt: skip
 
 by_way_of_the_router()
@@ -80,6 +82,10 @@ elif view == "Your own data":
     own_data()
 elif not chosen:
     st.info("Choose a model above.", icon=":material/touch_app:")
+elif view == "When to trust it":
+    trust(chosen, {name: artifact.config.threshold for name, artifact in found.items()}, colours)
+elif view == "What people agree on":
+    people(chosen, artifacts, colours)
 elif view == "Confusion":
     confusion(chosen)
 elif view == "Per emotion":

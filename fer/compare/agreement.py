@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from fer.artifacts.report import accuracy_interval
 from fer.emotions import EMOTIONS
 from fer.ferplus import ANSWERS, NO_MAJORITY, OF_EMOTIONS, majority
 
@@ -15,6 +16,25 @@ from fer.ferplus import ANSWERS, NO_MAJORITY, OF_EMOTIONS, majority
 def agreed(votes: np.ndarray) -> np.ndarray:
     """Return how many annotators gave the emotion that most gave, int `[N]`."""
     return votes[:, OF_EMOTIONS].max(axis=1)
+
+
+def by_agreement(votes: np.ndarray, right: np.ndarray) -> pd.DataFrame:
+    """Return how often answers are right by how many annotators saw the same emotion.
+
+    Args:
+        right: bool `[N]`.
+
+    Returns:
+        By rising `agreed`: how many `images`, how many `right`, `accuracy` and its 95% interval
+        `low` and `high`.
+    """
+    table = pd.DataFrame({"agreed": agreed(votes), "right": right.astype(int)})
+    table = table.groupby("agreed")["right"].agg(images="count", right="sum").reset_index()
+    intervals = [
+        accuracy_interval(*pair) for pair in zip(table["right"], table["images"], strict=True)
+    ]
+    low, high = zip(*intervals, strict=True)
+    return table.assign(accuracy=table["right"] / table["images"], low=low, high=high)
 
 
 @dataclass(frozen=True)
