@@ -162,7 +162,7 @@ def show_references(ours: pd.DataFrame) -> None:
         ],
         column_config={
             "name": st.column_config.TextColumn("model", pinned=True),
-            "ours": "",
+            "ours": st.column_config.TextColumn("", width=80),
             "accuracy": st.column_config.NumberColumn(format="percent"),
             "split": "measured on",
             "chosen_by": st.column_config.TextColumn(

@@ -7,22 +7,22 @@ import streamlit as st
 from fer.artifacts import Artifact
 from fer.ferplus import Measure
 
-NAMES: dict[Measure, str] = {"label": "FER-2013's label", "votes": "most of ten annotators"}
+NAMES: dict[str, Measure] = {"FER-2013's label": "label", "FER+ votes": "votes"}
 
 
 def pick_measure(found: Mapping[str, Artifact]) -> Measure:
     """Let the visitor say what right means, where the models were measured by both."""
     if not any("votes" in artifact.measures for artifact in found.values()):
         return "label"
-    return st.segmented_control(
-        "Right is what is said by",
+    name = st.segmented_control(
+        "Right by",
         list(NAMES),
-        default="label",
+        default=next(iter(NAMES)),
         required=True,
-        format_func=NAMES.__getitem__,
         key="measure",
         bind="query-params",
     )
+    return NAMES[name]
 
 
 def say_measure(measure: Measure, images: int, found: Mapping[str, Artifact]) -> None:

@@ -13,6 +13,9 @@ from fer.artifacts.report import PROBABILITIES, VOTES, accuracy_interval
 from fer.compare.agreement import LeftOut, by_agreement, suspect_labels
 from fer.compare.metrics import Answers
 
+MANY = 30
+"""Images that it takes for the sentence to speak of them."""
+
 
 def people(
     models: Sequence[Answers], artifacts: Sequence[Artifact], colours: Mapping[str, str]
@@ -89,6 +92,7 @@ def show_agreement(
     table = pd.concat(tables, ignore_index=True)
     table = table[["model", *table.columns[:-1]]]
     first = table[table["model"] == models[0].name]
+    first = first[first["images"] >= MANY]
     most, least = first.iloc[-1], first.iloc[0]
     st.markdown(
         f"Where {most['agreed']} of ten saw the same emotion, **{models[0].name}** is right on "

@@ -128,7 +128,7 @@ def trust_sentence(line: Mapping[str, float], own: float | None) -> str:
         return f"{name} is never so sure.{default}"
     return (
         f"{name} answers {line['coverage']:.0%} of the faces and is right on "
-        f"{line['accuracy']:.1%} of those; on all of them, {line['without threshold']:.1%}.{default}"
+        f"{line['accuracy']:.1%} of those; of all, on {line['without threshold']:.1%}.{default}"
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.figures.style import GREY, TEXT, finish
+from app.figures.style import TEXT, finish
 
 POINTS = 400
 """Points of a curve that are drawn: more cannot be told apart, and would be megabytes."""
@@ -102,18 +102,18 @@ def beside_ceiling(table: pd.DataFrame, ceiling: float, colours: Mapping[str, st
     figure = go.Figure(
         go.Bar(
             x=table["accuracy"].tolist(),
-            y=table["model"].tolist(),
+            y=[
+                f"{model}, {accuracy:.1%}"
+                for model, accuracy in zip(table["model"], table["accuracy"], strict=True)
+            ],
             orientation="h",
             marker_color=[colours[model] for model in table["model"]],
-            text=[f"{value:.1%}" for value in table["accuracy"]],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+            hovertemplate="%{y}<extra></extra>",
         )
     )
     figure.add_vline(
         x=ceiling,
-        line={"color": GREY, "dash": "dot", "width": 2},
+        line={"color": TEXT, "dash": "dot", "width": 2},
         annotation_text=f"one annotator, {ceiling:.1%}",
         annotation_position="top",
     )
