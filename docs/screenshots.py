@@ -118,7 +118,7 @@ def upload(page: Page, address: str) -> None:
 def compare(page: Page, address: str) -> None:
     """Show the short answer, and the leaderboard."""
     page.goto(f"{address}/compare")
-    page.locator(".js-plotly-plot").nth(1).wait_for()
+    page.get_by_role("heading", name="Beside what others report").wait_for()
     table = page.get_by_test_id("stDataFrame").first
     save(page, "compare.png", page.get_by_role("heading").first, table)
 

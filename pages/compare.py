@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.compare.answer import short_answer
 from app.compare.board import show_answers, show_leaderboard, show_references
+from app.compare.breaks import breaks
 from app.compare.cost import cost
 from app.compare.head_to_head import head_to_head
 from app.compare.measure import pick_measure, say_measure
@@ -21,8 +22,8 @@ from fer.compare.metrics import Answers
 from fer.emotions import EMOTIONS
 
 VIEWS = (
-    "Overview", "When to trust it", "What people agree on", "Confusion", "Per emotion",
-    "Calibration", "Cost", "Learning curves", "Head to head", "Your own data",
+    "Overview", "When to trust it", "What people agree on", "When it breaks", "Confusion",
+    "Per emotion", "Calibration", "Cost", "Learning curves", "Head to head", "Your own data",
 )  # fmt: skip
 
 by_way_of_the_router()
@@ -86,6 +87,8 @@ elif view == "When to trust it":
     trust(chosen, {name: artifact.config.threshold for name, artifact in found.items()}, colours)
 elif view == "What people agree on":
     people(chosen, artifacts, colours)
+elif view == "When it breaks":
+    breaks(artifacts, measure, colours)
 elif view == "Confusion":
     confusion(chosen)
 elif view == "Per emotion":

@@ -3,8 +3,9 @@
     python -m tools.check_dashboard
 
 Opens the page without a browser, on all models there are, reads the numbers out of its tables
-and drawn figures, and computes them again another way: torchmetrics and pandas on the bare
-predictions, where the page uses scipy. Prints what was compared and the page's short answer; ends
+and drawn figures, and computes them again another way: torchmetrics, pandas and plain loops on the
+bare predictions, where the page uses scipy and numpy; by each measure there is. Prints what was
+compared and the page's short answer; ends
 with status 1 at the first difference.
 """
 
@@ -24,8 +25,11 @@ from torchmetrics.functional.classification import (
     multiclass_recall,
 )
 
-from fer.artifacts import MODELS, Artifact
+from app.compare.measure import NAMES
+from fer.artifacts import MODELS, Artifact, list_models
+from fer.artifacts.robustness import CORRUPTIONS
 from fer.emotions import EMOTIONS
+from fer.ferplus import ANSWERS, Measure
 
 APP = MODELS.parent / "streamlit_app.py"
 TIMEOUT = 180  # seconds; the first run imports torch
@@ -57,9 +61,17 @@ def same(what: str, shown: Any, computed: Any, tolerance: float = 1e-6) -> None:
 class Recomputed:
     """One model's figures, from its predictions alone."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, measure: Measure = "label") -> None:
         artifact = Artifact.find(name)
         table = pd.read_parquet(artifact.path / "predictions.parquet")
+        self.votes = None
+        if "ferplus_votes" in table:
+            self.votes = np.array(table["ferplus_votes"].tolist())
+        if measure == "votes":
+            assert self.votes is not None
+            truth = np.array([most_voted(votes) for votes in self.votes])
+            table = table.assign(label=truth)[truth >= 0].reset_index(drop=True)
+            self.votes = self.votes[truth >= 0]
         self.temperature = artifact.config.temperature
         self.row = table["row"].to_numpy()
         self.labels = torch.tensor(table["label"].to_numpy())
@@ -82,6 +94,13 @@ class Recomputed:
         return (self.probabilities.clamp(min=1e-38).log() * self.temperature).softmax(1)
 
 
+def most_voted(votes: np.ndarray) -> int:
+    """Return the emotion that more annotators gave than anything else; -1 where there is none."""
+    ranked = sorted(zip(votes.tolist(), ANSWERS, strict=True), reverse=True)
+    (most, answer), (second, _) = ranked[:2]
+    return EMOTIONS.index(answer) if most > second and answer in EMOTIONS else -1
+
+
 def check_leaderboard(app: AppTest, models: dict[str, Recomputed]) -> None:
     """Check accuracy, interval, macro F1, worst class and calibration error of each model."""
     board = app.dataframe[0].value.set_index("model")
@@ -98,13 +117,18 @@ def check_leaderboard(app: AppTest, models: dict[str, Recomputed]) -> None:
         assert shown["worst class"] == EMOTIONS[int(recall.argmin())]
 
 
-def check_views(models: dict[str, Recomputed]) -> None:
+def check_views(models: dict[str, Recomputed], name_of_measure: str) -> None:
     """Check the figures of each view."""
     names = list(models)
-    counts = open_page(names, "Confusion", cells="Counts")
-    shares = open_page(names, "Confusion", cells="Share of the row")
-    bars = open_page(names, "Per emotion")
-    reliability = open_page(names, "Calibration")
+    counts, shares, bars, reliability = (
+        open_page(names, view, measure=name_of_measure, **choices)
+        for view, choices in (
+            ("Confusion", {"cells": "Counts"}),
+            ("Confusion", {"cells": "Share of the row"}),
+            ("Per emotion", {}),
+            ("Calibration", {}),
+        )
+    )
     measures = {
         "recall": multiclass_recall,
         "precision": multiclass_precision,
@@ -129,9 +153,129 @@ def check_views(models: dict[str, Recomputed]) -> None:
             assert sum(counted["y"]) == len(model.labels)
 
 
-def check_duel(first: str, second: str, models: dict[str, Recomputed]) -> None:
+def check_trust(models: dict[str, Recomputed], name_of_measure: str) -> None:
+    """Check risk against coverage by counting, and its area's interval by samples of its own."""
+    app = open_page(list(models), "When to trust it", measure=name_of_measure, threshold="0.6")
+    table = app.dataframe[0].value.set_index("model")
+    traces = {trace["name"]: trace for trace in drawn(app, "risk-coverage")}
+    for name, model in models.items():
+        confidence, wrong = model.probabilities.max(1).values.numpy(), ~model.right
+        given = confidence >= 0.6
+        shown = table.loc[name, ["answered", "right", "AURC"]]
+        computed = [given.sum(), (given & ~wrong).sum(), mean_risk(confidence, wrong)]
+        same(f"answers of {name} from 60% on, and AURC", shown, computed)
+        curve = traces[name]
+        risks = [wrong[confidence >= least].mean() for least in curve["customdata"]]
+        same(f"risk of {name}", curve["y"], risks)
+        generator = np.random.default_rng(1)
+        draws = generator.integers(len(wrong), size=(300, len(wrong)))
+        areas = [mean_risk(confidence[draw], wrong[draw]) for draw in draws]
+        same(f"interval of the AURC of {name}", table.loc[name, ["AURC low", "AURC high"]],
+             np.quantile(areas, [0.025, 0.975]), 0.006)  # fmt: skip
+
+
+def mean_risk(confidence: np.ndarray, wrong: np.ndarray) -> float:
+    """Return the mean, over the images, of the risk where all surer ones are answered, too."""
+    table = pd.DataFrame({"confidence": confidence, "wrong": wrong, "images": 1})
+    steps = table.groupby("confidence")[["wrong", "images"]].sum()[::-1]
+    sums = steps.cumsum()
+    return float((steps["images"] * sums["wrong"] / sums["images"]).sum() / len(table))
+
+
+def check_people(models: dict[str, Recomputed], name_of_measure: str) -> None:
+    """Check the ceiling annotator by annotator, accuracy by agreement, and the doubted labels."""
+    by_label = {name: Recomputed(name) for name in models}
+    app = open_page(list(models), "What people agree on", measure=name_of_measure)
+    (bars,) = drawn(app, "ceiling")
+    agreement = {trace["name"]: trace for trace in drawn(app, "agreement")}
+    bar_of = {label.rsplit(",", 1)[0]: x for label, x in zip(bars["y"], bars["x"], strict=True)}
+    for name, model in models.items():
+        whole = by_label[name]
+        assert whole.votes is not None
+        assert model.votes is not None
+        predicted = whole.probabilities.argmax(1).tolist()
+        people, agrees = one_against_the_others(whole.votes, predicted)
+        same(f"{name} against the other annotators", bar_of[name], agrees)
+        said = [text.value for text in app.markdown if "One annotator names" in text.value]
+        assert f"**{people:.1%}**" in said[0], (said, people)
+        emotions = model.votes[:, [ANSWERS.index(emotion) for emotion in EMOTIONS]]
+        means = pd.Series(model.right).groupby(emotions.max(axis=1)).mean()
+        same(f"{name} by agreement", agreement[name]["y"], means)
+    check_suspects(app, by_label)
+
+
+def one_against_the_others(votes: np.ndarray, predicted: list[int]) -> tuple[float, float]:
+    """Return how often an annotator, and a model, say what most of the other annotators say."""
+    people = model = images = 0.0
+    for counts, named in zip(votes, predicted, strict=True):
+        for answer, count in zip(ANSWERS, counts, strict=True):
+            if not count:
+                continue
+            others = most_voted(counts - (np.array(ANSWERS) == answer))
+            if others >= 0:
+                share = count / counts.sum()
+                images += share
+                people += share * (EMOTIONS[others] == answer)
+                model += share * (others == named)
+    return people / images, model / images
+
+
+def check_suspects(app: AppTest, models: dict[str, Recomputed]) -> None:
+    """Check how many labels are doubted and what accuracy is without them, image by image."""
+    (first, *_) = models.values()
+    probabilities = torch.stack([model.probabilities for model in models.values()]).mean(0).numpy()
+    labels = first.labels.numpy()
+    usual = [probabilities[labels == number, number].mean() for number in range(len(EMOTIONS))]
+    kept = []
+    assert first.votes is not None
+    for label, shares, votes in zip(labels, probabilities, first.votes, strict=True):
+        sure = {number: share for number, share in enumerate(shares) if share >= usual[number]}
+        other = max(sure, key=sure.__getitem__, default=label)
+        kept.append(other == label or other != most_voted(votes))
+    (table,) = [frame.value for frame in app.dataframe if "accuracy without them" in frame.value]
+    for name, model in models.items():
+        line = table.set_index("model").loc[name]
+        same(f"{name} without doubted labels",
+             line[["images without them", "accuracy without them"]],
+             [sum(kept), model.right[kept].mean()])  # fmt: skip
+
+
+def check_breaks(names: list[str], measure: Measure, name_of_measure: str) -> None:
+    """Check accuracy on disturbed images against the counts in robustness.json."""
+    app = open_page(names, "When it breaks", measure=name_of_measure)
+    for name in names:
+        path = Artifact.find(name).path / "robustness.json"
+        if not path.is_file():
+            print(f"  {name} was not measured on disturbed images")
+            continue
+        found = json.loads(path.read_text())
+        if measure not in found["images"]:
+            continue
+        counts = pd.DataFrame(found["corrupted"][measure]) / found["images"][measure]
+        (line,) = [t for t in drawn(app, "robustness-darkness") if t["name"] == name]
+        clean = found["clean"][measure] / found["images"][measure]
+        same(f"{name} in the dark", line["y"], [clean, *counts["darkness"]])
+        (table,) = [f.value for f in app.dataframe if f"{name}: kept" in f.value]
+        wanted = counts.mean().rename(index=CORRUPTIONS).loc[table["corruption"]]
+        same(f"{name} under everything", table[f"{name}: right"], wanted)
+        same(f"what {name} keeps", table[f"{name}: kept"], wanted / clean)
+
+
+def check_references(app: AppTest, names: list[str]) -> None:
+    """Check that our models stand among what others report with their accuracy by the label."""
+    table = app.dataframe[1].value
+    assert table["accuracy"].is_monotonic_decreasing
+    for name in names:
+        (shown,) = table[(table["ours"] != "") & (table["name"] == name)]["accuracy"]
+        same(f"{name} beside what others report", shown, Recomputed(name).right.mean())
+
+
+def check_duel(
+    first: str, second: str, models: dict[str, Recomputed], name_of_measure: str
+) -> None:
     """Check McNemar's test and the counts behind it, over all images and by emotion."""
-    app = open_page([first, second], "Head to head", first=first, second=second)
+    app = open_page([first, second], "Head to head", measure=name_of_measure,
+                    first=first, second=second)  # fmt: skip
     a, b = models[first], models[second]
     assert (a.row == b.row).all()
     parts = [a.right & b.right, a.right & ~b.right, ~a.right & b.right, ~a.right & ~b.right]
@@ -167,24 +311,36 @@ def check_curves(app: AppTest, names: list[str]) -> None:
             same(f"learning curve of {name}", curve, history["validation_accuracy"])
 
 
-def main() -> None:
-    """Check all views on all models that the page lists."""
-    app = AppTest.from_file(str(APP), default_timeout=TIMEOUT).run()
-    app.switch_page("pages/compare.py").run()
+def check_measure(name_of_measure: str, measure: Measure) -> None:
+    """Check all views on all models that the page lists by a measure."""
+    app = open_page([], "Overview", measure=name_of_measure)
     names = app.dataframe[0].value["model"].tolist()
-    models = {name: Recomputed(name) for name in names}
-    print(f"{len(names)} models: {', '.join(names)}")
+    models = {name: Recomputed(name, measure) for name in names}
+    print(f"By {name_of_measure}, {len(names)} models: {', '.join(names)}")
     check_leaderboard(app, models)
-    check_views(models)
-    check_cost(open_page(names, "Cost"), models)
-    check_curves(open_page(names, "Learning curves"), names)
+    check_references(app, names)
+    check_views(models, name_of_measure)
+    check_trust(models, name_of_measure)
+    check_breaks(names, measure, name_of_measure)
+    voted = {name: model for name, model in models.items() if model.votes is not None}
+    if voted:
+        check_people(voted, name_of_measure)
+    check_cost(open_page(names, "Cost", measure=name_of_measure, cost="multiply-adds"), models)
+    check_curves(open_page(names, "Learning curves", measure=name_of_measure), names)
     if len(names) > 1:
-        check_duel(names[0], names[1], models)
+        check_duel(names[0], names[1], models, name_of_measure)
     print("The page's short answer:")
+    print(f"  {app.markdown[0].value}")
     for metric in app.metric:
         print(f"  {metric.label}: {metric.value}")
-    for text in app.markdown[:4]:
-        print(f"  {text.value}")
+
+
+def main() -> None:
+    """Check the page by each measure that any of its models was measured by."""
+    known = {measure for name in list_models() for measure in Artifact.find(name).measures}
+    for name, measure in NAMES.items():
+        if measure in known:
+            check_measure(name, measure)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Write the README's table of models from their `metrics.json`, and how long each takes here.
 
 python -m tools.model_table             # rewrites README.md between its two markers
-python -m tools.model_table --time      # times every model again; otherwise the old times stay
+python -m tools.model_table --time      # times every model first, into its `metrics.json`
 """
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ from typing import Annotated
 import typer
 
 from fer.artifacts import Artifact, list_models
-from fer.artifacts.timing import milliseconds_a_face
+from fer.artifacts.timing import Timing, time_in_turn
 from fer.ferplus import MEASURES
 from tools.machine import conditions
 
@@ -24,21 +25,21 @@ HEADER = (
 TIME = re.compile(r"^\| `(.+?)` \|(?:.*?\|){3} ([\d.]+) \|", re.MULTILINE)
 
 
-def with_table(readme: str, times: dict[str, float] | None = None) -> str:
+def with_table(readme: str) -> str:
     """Return the README's text with its table made anew.
 
-    Args:
-        times: milliseconds a face by model; what the table says now when left out.
+    A model whose `metrics.json` states no time keeps the one that the table has.
     """
     before, rest = readme.split(BEGIN)
     old, after = rest.split(END)
-    known = times or {name: float(time) for name, time in TIME.findall(old)}
-    lines = [_line(name, known.get(name)) for name in list_models()]
+    known = {name: float(time) for name, time in TIME.findall(old)}
+    lines = [_line(Artifact.find(name), known.get(name)) for name in list_models()]
     return before + BEGIN + HEADER + "".join(lines) + END + after
 
 
-def _line(name: str, time: float | None) -> str:
-    artifact = Artifact.find(name)
+def _line(artifact: Artifact, time: float | None) -> str:
+    if timing := Timing.published(artifact):
+        time = timing.milliseconds
     cells = []
     for measure in reversed(MEASURES):  # the votes first: by them the default is chosen
         if measure not in artifact.measures:
@@ -48,23 +49,36 @@ def _line(name: str, time: float | None) -> str:
         cells += [f"{artifact.accuracy(split, measure):.4f}" for split in ("validation", "test")]
         cells += [f"{low:.4f} to {high:.4f}"]
     return (
-        f"| `{name}` | {artifact.parameters:,} | {artifact.weights_bytes / 1e6:.1f} MB "
+        f"| `{artifact.name}` | {artifact.parameters:,} | {artifact.weights_bytes / 1e6:.1f} MB "
         f"| {artifact.metrics['multiply_adds'] / 1e6:,.0f} M "
         f"| {'–' if time is None else f'{time:.1f}'} | {' | '.join(cells)} |\n"
     )
+
+
+def publish_times() -> None:
+    """Time all models by turns and state it in their `metrics.json`; say the conditions."""
+    print(conditions())
+    artifacts = [Artifact.find(name) for name in list_models()]
+    times = time_in_turn(artifacts)
+    for artifact in artifacts:
+        timing = times[artifact.name]
+        print(
+            f"{artifact.name:32}{timing.milliseconds:8.2f} ms a face, {timing.slowest:.2f} in the "
+            "slowest turn"
+        )
+        metrics = artifact.metrics | {"timing": timing.to_dict()}
+        (artifact.path / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    if any(timing.busy for timing in times.values()):
+        print("The machine had other work: do not publish these times.")
 
 
 def main(
     time: Annotated[bool, typer.Option("--time", help="Time every model on this machine.")] = False,
 ) -> None:
     """Rewrite the table; with times, say the conditions."""
-    times = None
     if time:
-        print(conditions())
-        times = {name: milliseconds_a_face(Artifact.find(name)) for name in list_models()}
-        for name, milliseconds in times.items():
-            print(f"{name:32}{milliseconds:8.2f} ms a face")
-    README.write_text(with_table(README.read_text(), times))
+        publish_times()
+    README.write_text(with_table(README.read_text()))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from lightning.fabric.loggers import TensorBoardLogger
 from safetensors import SafetensorError
 
 from fer.artifacts import Artifact
+from fer.artifacts.store import ROBUSTNESS
 from fer.config import ENSEMBLE
 from fer.errors import FerError
 from fer.ferplus import MEASURES
@@ -36,6 +37,7 @@ from training.engine import fit
 from training.ensemble import assemble
 from training.evaluate import evaluate
 from training.recipe import Recipe, list_recipes, load_recipe
+from training.robustness import measure_robustness
 from training.zoo import train_all
 
 app = typer.Typer(
@@ -135,6 +137,23 @@ def evaluate_(
             network, config.preprocessing, train, validation, test, as_configured=config
         ).splits
     print(f"{artifact.path}: {_summary(measured)}")
+
+
+@app.command("robustness")
+def robustness_(
+    model: Annotated[str, typer.Argument(help="In models/ or runs/, a folder or a Hub id.")],
+    data: Data,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="Disturb only the first so many test images.")
+    ] = None,
+) -> None:
+    """Measure a model on disturbed test images and write robustness.json into its folder."""
+    artifact = find_artifact(model)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    measured = measure_robustness(artifact, load_split(data, "test").head(images), device=device)
+    path = artifact.path / ROBUSTNESS
+    path.write_text(measured.to_json())
+    print(path)
 
 
 @app.command("prepare")

@@ -8,9 +8,12 @@ here, the weakest hardly seen and the strongest still named by people.
 Each function takes and returns faces, uint8 `[N, 1, 48, 48]`, and a strength from 1 to 5.
 """
 
+import io
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms import InterpolationMode
@@ -56,7 +59,13 @@ def contrast(faces: Tensor, severity: int, generator: torch.Generator) -> Tensor
 def jpeg_compression(faces: Tensor, severity: int, generator: torch.Generator) -> Tensor:
     """Store as JPEG."""
     quality = (80, 65, 58, 50, 40)[severity - 1]
-    return torch.stack([transforms.jpeg(face, quality) for face in faces])
+    stored = []
+    for face in faces[:, 0].numpy():
+        file = io.BytesIO()
+        Image.fromarray(face).save(file, "JPEG", quality=quality)
+        with Image.open(file) as image:
+            stored.append(np.asarray(image))
+    return torch.from_numpy(np.stack(stored))[:, None]
 
 
 def pixelate(faces: Tensor, severity: int, generator: torch.Generator) -> Tensor:

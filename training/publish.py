@@ -17,12 +17,15 @@ from huggingface_hub import CommitInfo, HfApi
 
 from fer.artifacts import FILES, Artifact
 from fer.artifacts.hub import hub_errors
+from fer.artifacts.store import ROBUSTNESS
 from fer.config import HUB_ID
 from fer.errors import FerError, HubError, UnknownModel
 from training.artifact import find_artifact, finished_artifacts
 from training.card import write_card
 
-REQUIRED = tuple(name for name in FILES if "*" not in name and "index" not in name)
+REQUIRED = tuple(
+    name for name in FILES if "*" not in name and "index" not in name and name != ROBUSTNESS
+)
 COLLECTION = "Facial emotion recognition on FER-2013"
 
 

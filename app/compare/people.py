@@ -86,9 +86,7 @@ def show_agreement(
         predictions = known[answers.name]
         place = pd.Index(predictions["row"]).get_indexer(answers.table["row"])
         right = answers.predicted == answers.labels
-        tables.append(
-            by_agreement(votes_of(predictions)[place], right).assign(model=answers.name)
-        )
+        tables.append(by_agreement(votes_of(predictions)[place], right).assign(model=answers.name))
     table = pd.concat(tables, ignore_index=True)
     table = table[["model", *table.columns[:-1]]]
     first = table[table["model"] == models[0].name]

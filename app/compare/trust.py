@@ -83,8 +83,7 @@ def default_threshold(models: Sequence[Answers], thresholds: Mapping[str, float]
 
 
 def given(answers: Answers, emotion: str | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the confidence of a model's answers, or of those of one emotion, and which are right.
-    """
+    """Return the confidence of a model's answers, all or of one emotion, and which are right."""
     chosen = (
         np.full(len(answers.table), True)
         if emotion is None

@@ -35,12 +35,15 @@ RUNS = Path("runs")
 WEIGHTS = "*.safetensors"
 SINGLE, SHARDED = "model.safetensors", "model.safetensors.index.json"
 
+ROBUSTNESS = "robustness.json"
+
 DESCRIPTION = ("config.json", "metrics.json")
 FILES = (
     *DESCRIPTION,
     WEIGHTS,
     SHARDED,
     "predictions.parquet",
+    ROBUSTNESS,
     "history.csv",
     "recipe.toml",
     "README.md",

@@ -27,7 +27,9 @@ def severity_table(measured: Mapping[str, Robustness], measure: Measure) -> pd.D
         for corruption, counts in found.corrupted[measure].items():
             for severity, right in enumerate([found.clean[measure], *counts]):
                 interval = accuracy_interval(right, images)
-                lines.append((model, corruption, severity, images, right, right / images, *interval))
+                lines.append(
+                    (model, corruption, severity, images, right, right / images, *interval)
+                )
     columns = ["model", "corruption", "severity", "images", "right", "accuracy", "low", "high"]
     return pd.DataFrame(lines, columns=columns)
 

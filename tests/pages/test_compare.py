@@ -8,10 +8,11 @@ import pytest
 from app.compare.images import data_folder
 from fer.artifacts import Artifact
 from fer.artifacts.report import PROBABILITIES
+from fer.artifacts.robustness import CORRUPTIONS, Robustness
 from fer.artifacts.timing import Timing
 from fer.compare.references import REFERENCES
 from fer.emotions import EMOTIONS
-from tests.made import make_model
+from tests.made import give_votes, make_model
 from tests.pages.conftest import open_app
 
 
@@ -74,7 +75,6 @@ def test_what_others_report_stands_in_one_list_with_our_models_the_best_first(mo
     assert listed["accuracy"].is_monotonic_decreasing
     assert set(listed["name"]) >= {"cnn", "flagship", "resnet50", *(r.name for r in REFERENCES)}
     assert (listed["ours"] == "this app").sum() == 3
-    assert app.dataframe[1].proto.row_height == 0
     for column in ("source", "code"):
         assert listed[column].dropna().str.startswith("https://").all()
     overstated = listed.set_index("name").loc["VGG-19, ten-crop (Wu)", "remark"]
@@ -89,6 +89,90 @@ def test_two_matrices_for_the_best_two_then_for_those_chosen(models):
     app.get_by_key("models").set_value([]).run()
     assert not app.exception
     assert "Choose a model" in app.info[0].value
+
+
+@pytest.fixture
+def voted(models):
+    """The same models; the CNN and the flagship know the votes."""
+    give_votes(models / "cnn")
+    give_votes(models / "flagship")
+    give_votes(models / "resnet50", None)
+    return models
+
+
+def test_right_is_by_the_label_or_by_the_votes_everywhere(voted):
+    by_label = open_page(view="Confusion", models=["cnn"])
+    assert "one person's opinion of each of the 3,589 test images" in texts(by_label)
+    app = open_page(view="Confusion", models=["cnn"], measure="FER+ votes")
+    table = Artifact(voted / "cnn").labelled("votes")
+    assert f"of the 3,589 test images, {len(table):,} have" in texts(app)
+    assert "Not measured by the votes, and left out: resnet50" in texts(app)
+    matrices = [charts(page)["confusion-cnn"]["data"][0]["z"] for page in (by_label, app)]
+    assert matrices[0] != matrices[1]
+    app.get_by_key("view").set_value("Overview").run()
+    board = app.dataframe[0].value.set_index("model")
+    assert set(board.index) == {"cnn", "flagship"}
+    for name in board.index:
+        stated = Artifact(voted / name).accuracy("test", "votes")
+        assert board.loc[name, "accuracy"] == pytest.approx(stated)
+
+
+def test_models_without_votes_have_one_measure(models):
+    for folder in models.iterdir():
+        give_votes(folder, None)
+    app = open_page(measure="FER+ votes")
+    assert not app.exception
+    assert not [control for control in app.get("button_group") if control.key == "measure"]
+    assert "do not know the votes" in open_page(view="What people agree on").info[0].value
+
+
+def test_the_threshold_of_the_pages_stands_on_the_curve(models):
+    path = models / "cnn" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"threshold": 0.6}))
+    app = open_page(view="When to trust it", models=["cnn"])
+    assert app.slider(key="threshold").value == 0.6
+    assert "The pages use 60% with it." in texts(app)
+    table = app.dataframe[0].value.iloc[0]
+    marks = charts(app)["risk-coverage"]["data"][-1]
+    assert marks["x"] == [pytest.approx(table["coverage"])]
+    assert marks["y"] == [pytest.approx(1 - table["accuracy"])]
+    app.slider(key="threshold").set_value(0.0).run()
+    assert app.dataframe[0].value.iloc[0]["answered"] == 3589
+    app.slider(key="threshold").set_value(1.0).run()
+    assert "**cnn** is never so sure." in texts(app)
+    app.selectbox(key="named-so").select("disgust").run()
+    assert not app.exception
+
+
+def test_the_models_stand_beside_one_annotator_and_beside_doubted_labels(voted):
+    app = open_page(view="What people agree on", models=["cnn", "flagship"])
+    assert set(charts(app)) == {"ceiling", "agreement"}
+    assert "One annotator names what most of the others name on" in texts(app)
+    (without,) = [frame.value for frame in app.dataframe if "images without them" in frame.value]
+    assert without["model"].tolist() == ["flagship", "cnn"]
+    assert (without["accuracy without them"] > without["accuracy"]).all()
+    listed = app.dataframe[-1].value
+    assert len(listed) == 3589 - without["images without them"].iloc[0]
+
+
+def test_which_model_to_take_where_images_are_disturbed(models):
+    assert "None of the chosen models" in open_page(view="When it breaks").info[0].value
+    for name, dark in (("cnn", 60), ("flagship", 40)):
+        counts = {name: [90, 80, 70, 60, 50] for name in CORRUPTIONS}
+        counts["darkness"] = [dark] * 5
+        found = Robustness("test", 0, Artifact(models / name).metrics["weights_sha256"],
+                           {"label": 200}, {"label": 120}, {"label": counts})  # fmt: skip
+        (models / name / "robustness.json").write_text(found.to_json())
+    (models / "resnet50" / "robustness.json").write_text("{}")
+    app = open_page(view="When it breaks", models=["cnn", "flagship", "resnet50"])
+    assert "For darkness, take **cnn**: right on 30.0%" in texts(app)
+    assert "it keeps 50%" in texts(app)
+    assert "Not measured: resnet50" in texts(app)
+    assert "resnet50/robustness.json cannot be read" in app.warning[0].value
+    lines = {line["name"]: line["y"] for line in charts(app)["robustness-darkness"]["data"]}
+    assert lines == {"cnn": [0.6] + [0.3] * 5, "flagship": [0.6] + [0.2] * 5}
+    app.selectbox(key="corruption").select("a turned head").run()
+    assert list(charts(app)) == ["robustness-rotation"]
 
 
 def test_an_address_opens_its_models_and_view(models):

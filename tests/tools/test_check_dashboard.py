@@ -2,7 +2,9 @@ import shutil
 
 import pytest
 
-from tests.made import make_model
+from fer.artifacts import Artifact
+from fer.artifacts.robustness import CORRUPTIONS, Robustness
+from tests.made import give_votes, make_model
 from tools import check_dashboard
 
 
@@ -18,9 +20,19 @@ def test_two_models_agree_too_and_a_wrong_figure_is_found(
 ):
     shutil.copytree(cnn_folder, tmp_path / "cnn")
     make_model(tmp_path / "flagship", 1)
+    for name in ("cnn", "flagship"):
+        give_votes(tmp_path / name)
+        counts = {corruption: [9, 8, 7, 6, 5] for corruption in CORRUPTIONS}
+        found = Robustness("test", 0, Artifact(tmp_path / name).metrics["weights_sha256"],
+                           {"label": 12}, {"label": 10}, {"label": counts})  # fmt: skip
+        (tmp_path / name / "robustness.json").write_text(found.to_json())
     monkeypatch.setattr("fer.artifacts.store.MODELS", tmp_path)
     check_dashboard.main()
-    assert "flagship is right on" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "flagship is right on" in printed
+    assert "By FER+ votes, 2 models" in printed
+    for what in ("cnn under everything: 11", "cnn against the other annotators", "risk of cnn"):
+        assert what in printed
 
     monkeypatch.setattr(check_dashboard, "multiclass_recall", check_dashboard.multiclass_precision)
     with pytest.raises(SystemExit, match="the page shows"):
