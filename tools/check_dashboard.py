@@ -5,8 +5,7 @@
 Opens the page without a browser, on all models there are, reads the numbers out of its tables
 and drawn figures, and computes them again another way: torchmetrics, pandas and plain loops on the
 bare predictions, where the page uses scipy and numpy; by each measure there is. Prints what was
-compared and the page's short answer; ends
-with status 1 at the first difference.
+compared and the page's short answer; ends with status 1 at the first difference.
 """
 
 import json

@@ -28,9 +28,8 @@ AXES = {
 def cost(table: pd.DataFrame, found: Mapping[str, Artifact], colours: Mapping[str, str]) -> None:
     """Show what accuracy costs, for all models, with those that none beats."""
     timed: dict[str, Timing] = st.session_state.get("timed", {})
-    table = table.assign(
-        **{HERE: [timed[name].milliseconds if name in timed else None for name in table["model"]]}
-    ).astype({HERE: float})
+    here = [timed[name].milliseconds if name in timed else None for name in table["model"]]
+    table = table.assign(here=pd.Series(here, dtype=float)).rename(columns={"here": HERE})
     kinds = [kind for kind in AXES if table[kind].notna().any()]
     if kinds:
         show_cost(table, kinds, colours)

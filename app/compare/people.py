@@ -108,7 +108,7 @@ def show_suspects(known: Mapping[str, pd.DataFrame]) -> None:
     first = next(iter(known.values())).set_index("row")
     common = first.index
     for predictions in known.values():
-        common = common.intersection(predictions["row"])
+        common = common.intersection(pd.Index(predictions["row"]))
     aligned = {name: table.set_index("row").loc[common] for name, table in known.items()}
     probabilities = np.mean([table[PROBABILITIES] for table in aligned.values()], axis=0)
     labels, votes = first.loc[common, "label"].to_numpy(), votes_of(first.loc[common])

@@ -1,6 +1,7 @@
 """The comparison page's view of when to trust an answer: risk against coverage."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -119,7 +120,7 @@ def trust_table(
     return pd.DataFrame(lines)
 
 
-def trust_sentence(line: Mapping[str, float], own: float | None) -> str:
+def trust_sentence(line: Mapping[Hashable, Any], own: float | None) -> str:
     """Say what the threshold buys with a model."""
     name = f"**{line['model']}**"
     default = f" The pages use {own:.0%} with it." if own else ""
