@@ -71,7 +71,7 @@ def write_artifact(
     )
     history = pd.DataFrame(fit.history, columns=None if fit.history else HISTORY)
     history.to_csv(partial / "history.csv", index=False)
-    (partial / "recipe.toml").write_text(recipe.to_toml())
+    (partial / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
     metrics: dict[str, Any] = {
         "model": fit.name,
         "network": recipe.network,

@@ -6,35 +6,38 @@ interpolated once; then brightness, contrast, a random rectangle erased, and mix
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
+
+from fer.ranges import Range
 
 
 @dataclass(frozen=True)
 class Augmentation:
     """How strongly to augment; every amount is the end of a range drawn from evenly."""
 
-    flip: float = 0.5
+    flip: Annotated[float, Range(0, 1)] = 0.5
     """Probability of a horizontal mirror."""
-    rotate: float = 10.0
+    rotate: Annotated[float, Range(0, 180)] = 10.0
     """Rotation to either side, in degrees."""
-    shift: float = 0.1
+    shift: Annotated[float, Range(0, 1)] = 0.1
     """Shift to every side, as a share of the image's side."""
-    zoom: float = 0.2
+    zoom: Annotated[float, Range(0, 0.9)] = 0.2
     """Growing and shrinking: a factor in 1 - zoom .. 1 + zoom."""
-    crop: int = 0
+    crop: Annotated[int, Range(0, 48)] = 0
     """Side in pixels of a window cut out at random and scaled back to the whole; 0 is off."""
-    brightness: float = 0.2
+    brightness: Annotated[float, Range(0, 1)] = 0.2
     """Added to pixels in 0..1, to either side."""
-    contrast: float = 0.2
+    contrast: Annotated[float, Range(0, 1)] = 0.2
     """Factor in 1 - contrast .. 1 + contrast around each image's mean."""
-    erase: float = 0.5
+    erase: Annotated[float, Range(0, 1)] = 0.5
     """Probability that a rectangle is overwritten by the image's mean."""
-    erase_area: float = 0.2
+    erase_area: Annotated[float, Range(0.02, 1)] = 0.2
     """Largest share of the image that a rectangle covers (the smallest is 0.02)."""
-    mixup: float = 0.0
+    mixup: Annotated[float, Range(0)] = 0.0
     """Parameter of the Beta distribution two images are mixed by (Zhang et al. 2018); 0 is off."""
 
     def __call__(

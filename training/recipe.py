@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from fer.config import ENSEMBLE
 from fer.errors import FerError
 from fer.faces.preprocessing import Preprocessing
 from fer.ferplus import Measure
+from fer.ranges import Range
 from training.augment import Augmentation
 from training.balance import Balance
 from training.heads import Head
@@ -36,50 +37,50 @@ class Recipe:
     init: str = "scratch"
     """First weights: `scratch`; `imagenet`, torchvision's; `timm`, from the Hub; a name in
     `training.first_weights`; or a model of this project by name or folder."""
-    unfreeze_last: int = -1
+    unfreeze_last: Annotated[int, Range(-1)] = -1
     """How many layers learn, from the last: 0 is the head alone, -1 everything."""
     preprocessing: Preprocessing = Preprocessing()
     """What the network expects of a face."""
     augmentation: Augmentation = Augmentation()
     """How training images are varied."""
-    votes_weight: float = 0.0
+    votes_weight: Annotated[float, Range(0, 1)] = 0.0
     """Target: 0 is FER-2013's label, 1 the FER+ votes as a distribution, between is a mix."""
     choose_by: Measure = "label"
     """By which measure the epoch, the temperature, the views and an ensemble's members are chosen,
     on validation: FER-2013's label, or the majority of the FER+ votes."""
-    label_head: float = 0.0
+    label_head: Annotated[float, Range(0)] = 0.0
     """Weight of the loss of a second head, which learns FER-2013's label while the first learns
     what `votes_weight` says; 0 is no second head. Such a run leaves two models on one backbone,
     `NAME` and `NAME-label`, each chosen by the measure that it learns."""
     teachers: list[str] = field(default_factory=list)
     """Models, by name or folder, whose mean answer becomes part of the target (distillation)."""
-    teachers_weight: float = 0.7
+    teachers_weight: Annotated[float, Range(0, 1)] = 0.7
     """Share of the target that is the teachers' answer, if there are any."""
-    label_smoothing: float = 0.1
+    label_smoothing: Annotated[float, Range(0, 1)] = 0.1
     """Share of the target spread evenly over the classes; of two heads, of the label's alone."""
     balance: Balance = "none"
     """What is done about unbalanced classes, see `training.balance`."""
-    epochs: int = 100
+    epochs: Annotated[int, Range(0)] = 100
     """Passes over the training images."""
-    batch_size: int = 128
+    batch_size: Annotated[int, Range(2)] = 128
     """Images a step, over all devices together."""
     optimizer: typing.Literal["sgd", "adamw"] = "sgd"
     """SGD with Nesterov momentum, or AdamW."""
-    lr: float = 0.1
+    lr: Annotated[float, Range(1e-9)] = 0.1
     """Peak learning rate."""
-    momentum: float = 0.9
+    momentum: Annotated[float, Range(0, 0.9999)] = 0.9
     """SGD's momentum."""
-    weight_decay: float = 5e-4
+    weight_decay: Annotated[float, Range(0)] = 5e-4
     """On weights of two dimensions and more; never on biases and norms."""
-    warmup_epochs: float = 2.0
+    warmup_epochs: Annotated[float, Range(0)] = 2.0
     """The learning rate climbs for so long, then falls to zero along a cosine."""
-    ema_decay: float = 0.998
+    ema_decay: Annotated[float, Range(0, 0.999999)] = 0.998
     """Decay a step of the running average of the weights, which is what is kept."""
     precision: typing.Literal["32-true", "bf16-mixed"] = "32-true"
     """Lightning Fabric's name of the number format of the forward pass."""
     compile: bool = False
     """Whether to run the network through `torch.compile`; small networks do not gain on a CPU."""
-    seed: int = 0
+    seed: Annotated[int, Range(0, 2**31)] = 0
     """Decides initial weights, order, augmentation and dropout."""
 
     @property
@@ -101,37 +102,6 @@ KINDS = {
     int: "a whole number", float: "a number", bool: "true or false", str: "a text", list: "a list",
 }  # fmt: skip
 """What a value is called; of all others a table."""
-
-MANY = 10**6
-RANGES = {
-    "unfreeze_last": (-1, MANY),
-    "preprocessing.size": (16, 1024),
-    "preprocessing.channels": (1, MANY),
-    "preprocessing.std": (1e-6, MANY),
-    "augmentation.flip": (0, 1),
-    "augmentation.rotate": (0, 180),
-    "augmentation.shift": (0, 1),
-    "augmentation.zoom": (0, 0.9),
-    "augmentation.crop": (0, 48),
-    "augmentation.brightness": (0, 1),
-    "augmentation.contrast": (0, 1),
-    "augmentation.erase": (0, 1),
-    "augmentation.erase_area": (0.02, 1),
-    "augmentation.mixup": (0, MANY),
-    "votes_weight": (0, 1),
-    "label_head": (0, MANY),
-    "teachers_weight": (0, 1),
-    "label_smoothing": (0, 1),
-    "epochs": (0, MANY),
-    "batch_size": (2, MANY),
-    "lr": (1e-9, MANY),
-    "momentum": (0, 0.9999),
-    "weight_decay": (0, MANY),
-    "warmup_epochs": (0, MANY),
-    "ema_decay": (0, 0.999999),
-    "seed": (0, 2**31),
-}
-"""The least and the largest value of each number; outside, training fails late or means nothing."""
 
 
 def list_recipes() -> list[str]:
@@ -156,9 +126,9 @@ def load_recipe(name: str, overrides: dict[str, str] | None = None) -> Recipe:
     if path.suffix == ".toml":
         if not path.is_file():
             raise BadRecipe(f"There is no recipe file {path}.")
-        text = path.read_text(errors="replace")
+        text = path.read_text("utf-8", errors="replace")
     elif name in list_recipes():
-        text = (resources.files("training") / "recipes" / f"{name}.toml").read_text()
+        text = (resources.files("training") / "recipes" / f"{name}.toml").read_text("utf-8")
     else:
         raise BadRecipe(f"There is no recipe {name!r}; there are {', '.join(list_recipes())}.")
     try:
@@ -189,16 +159,12 @@ def _parse_value(text: str) -> Any:
 
 def _build(kind: type, values: dict[str, Any], prefix: str) -> Any:
     """Make a dataclass from a table, refusing unknown keys and values of another kind."""
-    kinds = typing.get_type_hints(kind)
+    kinds = typing.get_type_hints(kind, include_extras=True)
     if unknown := sorted(values.keys() - kinds.keys()):
         raise BadRecipe(
             f"A recipe has no key {prefix + unknown[0]!r}; {prefix or 'it'} has {', '.join(kinds)}."
         )
     arguments = {key: _convert(kinds[key], value, prefix + key) for key, value in values.items()}
-    for key in RANGES.keys() & {prefix + key for key in arguments}:
-        (low, high), value = RANGES[key], arguments[key.removeprefix(prefix)]
-        if not low <= value <= high:
-            raise BadRecipe(f"{key} is from {low:,} to {high:,}, not {value}.")
     try:
         return kind(**arguments)
     except TypeError as error:
@@ -206,6 +172,17 @@ def _build(kind: type, values: dict[str, Any], prefix: str) -> Any:
 
 
 def _convert(kind: Any, value: Any, key: str) -> Any:
+    """Return a value as a field of this type takes it.
+
+    Raises:
+        BadRecipe: if it is of another kind, or outside the field's `Range`.
+    """
+    if typing.get_origin(kind) is Annotated:
+        plain, range_ = typing.get_args(kind)
+        number = _convert(plain, value, key)
+        if number not in range_:
+            raise BadRecipe(f"{key} is {range_}, not {number}.")
+        return number
     if dataclasses.is_dataclass(kind) and isinstance(kind, type) and isinstance(value, dict):
         return _build(kind, value, key + ".")
     if typing.get_origin(kind) is typing.Literal:
@@ -234,5 +211,9 @@ def _to_toml(values: dict[str, Any], prefix: str = "") -> str:
 
 
 def _scalar(value: float | int | str | Sequence[Any]) -> str:
-    """Return a value in TOML's notation, which for numbers, strings and lists is JSON's."""
-    return json.dumps(value)
+    """Return a value in TOML's notation, which is JSON's but for characters.
+
+    TOML knows no surrogate pairs, which are JSON's escapes of emojis; and it wants the one control
+    character escaped that JSON leaves alone, delete.
+    """
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -8,6 +8,7 @@ into what the network was trained on. The parameters of both live in the model's
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fer.faces.boxes import Box
+from fer.ranges import Range
 
 FACE_SIZE = 48
 """Side in pixels of an image of FER-2013, and the least of a crop."""
@@ -93,13 +95,13 @@ Faces = Tensor | Crops
 class Preprocessing:
     """What a network expects of a face, as stored in its `config.json`."""
 
-    size: int = FACE_SIZE
+    size: Annotated[int, Range(16, 1024)] = FACE_SIZE
     """Side of the network's input in pixels."""
-    channels: int = 1
+    channels: Annotated[int, Range(1)] = 1
     """1 for grey; 3 repeats the grey channel, for architectures made for colour."""
     mean: float = 0.0
     """Subtracted from pixels scaled to 0..1."""
-    std: float = 1.0
+    std: Annotated[float, Range(1e-6)] = 1.0
     """Divides what is left."""
     mirrored: bool = False
     """Whether the mirror image is asked too, and both answers are averaged."""
