@@ -11,12 +11,16 @@ import time
 from contextlib import nullcontext
 from unittest import mock
 
+import torch
 import typer
 from lightning.fabric import Fabric
 
 from bench.training_speed import bare_steps
+from fer.faces.preprocessing import FACE_SIZE
+from fer.ferplus import ANSWERS
 from tools.machine import conditions
 from training import engine
+from training.data import Split
 from training.recipe import load_recipe
 
 
@@ -24,6 +28,9 @@ def main(recipes: list[str], steps: int = 3, turns: int = 5) -> None:
     """Print a table in Markdown."""
     fabric = Fabric(accelerator="cpu", precision="bf16-mixed", devices=1)
     fabric.launch()
+    images = torch.zeros(1, 1, FACE_SIZE, FACE_SIZE, dtype=torch.uint8)
+    label = torch.zeros(1, dtype=torch.int64)
+    unused = Split(images, label, torch.zeros(1, len(ANSWERS), dtype=torch.int8), label)
     print(conditions())
     print("| recipe | convolutions, images/s | products, images/s | ratio |")
     print("| --- | --- | --- | --- |")
@@ -34,12 +41,12 @@ def main(recipes: list[str], steps: int = 3, turns: int = 5) -> None:
         runs = []
         for without in (off, nullcontext()):
             with without:
-                runs.append(engine.set_up(fabric, recipe))
+                runs.append(engine.set_up(fabric, recipe, unused, unused))
         times: list[list[float]] = [[], []]
         for turn in range(turns + 1):
             for run, taken in zip(runs, times, strict=True):
                 started = time.perf_counter()
-                bare_steps(fabric, recipe, run, steps)
+                bare_steps(run, steps)
                 if turn:  # the first warms up
                     taken.append(time.perf_counter() - started)
         ratio = statistics.median(usual / product for usual, product in zip(*times, strict=True))

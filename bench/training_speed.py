@@ -26,8 +26,9 @@ from training.engine import Run, set_up, train_epoch
 from training.recipe import Recipe, load_recipe
 
 
-def bare_steps(fabric: Fabric, recipe: Recipe, run: Run, steps: int) -> None:
+def bare_steps(run: Run, steps: int) -> None:
     """Step on one random batch again and again."""
+    fabric, recipe = run.fabric, run.recipe
     shape = (recipe.batch_size, recipe.preprocessing.channels, *[recipe.preprocessing.size] * 2)
     faces = torch.rand(shape, device=fabric.device).contiguous(memory_format=torch.channels_last)
     labels = torch.randint(len(EMOTIONS), (recipe.batch_size,), device=fabric.device)
@@ -60,15 +61,14 @@ def compare(recipe: Recipe, train: Split, steps: int, turns: int) -> None:
     fabric.launch()
     # Its first weights do not matter here, and need not be at hand.
     recipe = dataclasses.replace(recipe, init="scratch", lr=1e-4)
-    run = set_up(fabric, recipe)
-    some = train.head(steps * recipe.batch_size).to(fabric.device)
+    some = train.head(steps * recipe.batch_size)
     steps = len(some) // recipe.batch_size
-    targets = some.targets(recipe.votes_weight)
-    seconds(fabric, bare_steps, fabric, recipe, run, 3)  # compiles, warms up
+    run = set_up(fabric, recipe, some, some)
+    seconds(fabric, bare_steps, run, 3)  # compiles, warms up
     loops, bares = [], []
     for _ in range(turns):
-        loops.append(seconds(fabric, train_epoch, fabric, recipe, run, some, targets))
-        bares.append(seconds(fabric, bare_steps, fabric, recipe, run, steps))
+        loops.append(seconds(fabric, train_epoch, run))
+        bares.append(seconds(fabric, bare_steps, run, steps))
     images = steps * recipe.batch_size
     ratio = statistics.median(bare / loop for bare, loop in zip(bares, loops, strict=True))
     memory = torch.cuda.max_memory_allocated() / 2**30 if fabric.device.type == "cuda" else None

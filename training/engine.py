@@ -33,7 +33,7 @@ from training.balance import class_weights, epoch_order, logit_offsets
 from training.checkpoint import State
 from training.data import Split
 from training.freezing import freeze, initialise
-from training.heads import OUTPUTS, narrow, part, widen
+from training.heads import narrow, part, widen
 from training.recipe import Recipe
 from training.small_maps import keep_depthwise_in_float32, use_matrix_products
 
@@ -82,17 +82,15 @@ def fit(
     if fabric is None:
         fabric = Fabric(precision=recipe.precision)
         fabric.launch()
-    train, validation = train.to(fabric.device), validation.to(fabric.device)
-    targets = torch.cat([train.targets(head.votes_weight) for head in recipe.heads], dim=1)
-    run = set_up(fabric, recipe)
+    run = set_up(fabric, recipe, train, validation)
     state = run.state
     if resume and checkpoint.is_file():
         state.load(checkpoint, recipe)
 
     while state.epoch < recipe.epochs:
         started = time.perf_counter()
-        line = {"epoch": state.epoch + 1} | train_epoch(fabric, recipe, run, train, targets)
-        measured = _validate(state.average.module, recipe, validation)
+        line = {"epoch": state.epoch + 1} | train_epoch(run)
+        measured = validate(run)
         line["seconds"] = round(time.perf_counter() - started, 2)
         state.epoch += 1
         for number, (head, figures) in enumerate(zip(recipe.heads, measured, strict=True)):
@@ -138,8 +136,16 @@ def _finish(recipe: Recipe, state: State, number: int, init: str, device: str) -
 
 @dataclass(frozen=True)
 class Run:
-    """A recipe's parts, ready to train."""
+    """A recipe with all that it needs to train, on the devices."""
 
+    fabric: Fabric
+    recipe: Recipe
+    train: Split
+    validation: Split
+    targets: Tensor
+    """What each head learns of each training image, float `[N, 7 * heads]`."""
+    balances: list[tuple[Tensor | None, Tensor | None]]
+    """For each head its weights and offsets against unbalanced classes, see `training.balance`."""
     state: State
     model: nn.Module
     """The state's network as Fabric wraps it, for autocast and DDP."""
@@ -151,12 +157,19 @@ class Run:
     """Whose answers it learns, if any."""
 
 
-def set_up(fabric: Fabric, recipe: Recipe) -> Run:
-    """Build a recipe's network, average and optimizer on the devices.
+def set_up(fabric: Fabric, recipe: Recipe, train: Split, validation: Split) -> Run:
+    """Build a recipe's network, average and optimizer, and put all there is on the devices.
 
     Args:
         fabric: launched.
+        train, validation: the data, on any device.
     """
+    train, validation = train.to(fabric.device), validation.to(fabric.device)
+    learnt = [train.targets(head.votes_weight) for head in recipe.heads]
+    balances = [
+        (class_weights(recipe.balance, targets), logit_offsets(recipe.balance, targets))
+        for targets in learnt
+    ]
     torch.manual_seed(recipe.seed)
     network = build_network(recipe.network, **recipe.network_arguments)
     check_input(network, recipe.preprocessing)
@@ -183,7 +196,10 @@ def set_up(fabric: Fabric, recipe: Recipe) -> Run:
         best_epoch=[0] * heads,
         best_weights=[{} for _ in range(heads)],
     )
-    return Run(state, model, frozen, init, teachers)
+    targets = torch.cat(learnt, dim=1)
+    return Run(
+        fabric, recipe, train, validation, targets, balances, state, model, frozen, init, teachers
+    )
 
 
 def _averaging(decay: float) -> Callable[..., None]:
@@ -264,94 +280,111 @@ def learning_rate(recipe: Recipe, epoch: float) -> float:
     return recipe.lr * (1 + math.cos(math.pi * min(done, 1))) / 2
 
 
-def train_epoch(
-    fabric: Fabric, recipe: Recipe, run: Run, train: Split, targets: Tensor
-) -> dict[str, float]:
+def train_epoch(run: Run) -> dict[str, float]:
     """Pass once over the training images; return the epoch's training figures.
-
-    Args:
-        train: on the fabric's device.
-        targets: float `[N, 7 * heads]`, what each head learns of each training image.
 
     Raises:
         FerError: if the loss is no longer a number.
     """
-    state, model = run.state, run.model
-    device, epoch, optimizer = fabric.device, state.epoch, state.optimizer
-    # The order is the same on every rank; augmentation and dropout differ.
-    order_seed = recipe.seed * 10_000 + epoch
-    order = epoch_order(
-        recipe.balance, train.labels.cpu(), torch.Generator().manual_seed(order_seed)
-    )
-    rank_seed = order_seed * 1_000 + fabric.global_rank
-    generator = torch.Generator(device).manual_seed(rank_seed)
-    torch.manual_seed(rank_seed)
-
-    # The last, smaller batch is left out: a batch norm fed by a handful of images is noise.
-    steps = max(len(train) // recipe.batch_size, 1)
-    batches = order[: steps * recipe.batch_size].to(device).chunk(steps)
-    loss_sum = torch.zeros((), device=device)
-    correct = torch.zeros((), device=device, dtype=torch.long)
-    balances = [
-        (class_weights(recipe.balance, learnt), logit_offsets(recipe.balance, learnt))
-        for learnt in part(targets)
-    ]
-    model.train()
+    fabric, recipe, state = run.fabric, run.recipe, run.state
+    batches, generator = _begin_epoch(run)
+    loss_sum = torch.zeros((), device=fabric.device)
+    correct = torch.zeros((), device=fabric.device, dtype=torch.long)
+    run.model.train()
     for layer in run.frozen:
         layer.eval()
-    bar = tqdm(
-        batches,
-        desc=f"epoch {epoch + 1}/{recipe.epochs}",
-        unit_scale=recipe.batch_size,
-        unit="image",
-        disable=not fabric.is_global_zero,
-        leave=False,
-        mininterval=1,
-    )
+    bar = _progress_bar(run, batches)
     for step, batch in enumerate(bar):
-        lr = learning_rate(recipe, epoch + (step + 1) / steps)
-        for group in optimizer.param_groups:
+        lr = learning_rate(recipe, state.epoch + (step + 1) / len(batches))
+        for group in state.optimizer.param_groups:
             group["lr"] = lr
         index = batch[fabric.global_rank :: fabric.world_size]
-        images, target = recipe.augmentation(train.images[index], targets[index], generator)
-        if run.teachers is not None:
-            # The very images, augmented, that the pupil sees (Beyer et al. 2022).
-            with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
-                answers = run.teachers(images).exp()
-            target[:, :OUTPUTS] = torch.lerp(target[:, :OUTPUTS], answers, recipe.teachers_weight)
+        images, target = recipe.augmentation(run.train.images[index], run.targets[index], generator)
         faces = recipe.preprocessing.tensor(images).contiguous(memory_format=torch.channels_last)
-        logits = model(faces).float()
-        loss = torch.zeros((), device=device)
-        for head, answer, aim, (weights, offsets) in zip(
-            recipe.heads, part(logits), part(target), balances, strict=True
-        ):
-            learnt = answer if offsets is None else answer + offsets
-            loss = loss + head.weight * F.cross_entropy(
-                learnt, aim, weight=weights, label_smoothing=head.label_smoothing
-            )
-        optimizer.zero_grad(set_to_none=True)
+        logits = run.model(faces).float()
+        loss = _loss(run, logits, _with_teachers(run, images, target))
+        state.optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
-        optimizer.step()
+        state.optimizer.step()
         state.average.update_parameters(state.network)
         # Summed on the device: asking for a number every step would make it wait.
         loss_sum += loss.detach()
-        correct += (part(logits)[0].argmax(1) == part(targets[index])[0].argmax(1)).sum()
+        correct += (part(logits)[0].argmax(1) == part(run.targets[index])[0].argmax(1)).sum()
         if step % 50 == 49:
             bar.set_postfix(loss=f"{loss_sum.item() / (step + 1):.4f}")
     loss_sum, correct = fabric.all_reduce((loss_sum, correct.float()), reduce_op="sum")
-    mean_loss = loss_sum.item() / steps / fabric.world_size
+    mean_loss = loss_sum.item() / len(batches) / fabric.world_size
     if not math.isfinite(mean_loss):
-        raise FerError(f"The loss is {mean_loss} in epoch {epoch + 1}: lower lr.")
+        raise FerError(f"The loss is {mean_loss} in epoch {state.epoch + 1}: lower lr.")
     return {
         "lr": lr,
         "train_loss": round(mean_loss, 5),
-        "train_accuracy": round(correct.item() / (steps * recipe.batch_size), 5),
+        "train_accuracy": round(correct.item() / (len(batches) * recipe.batch_size), 5),
     }
 
 
-def _validate(network: nn.Module, recipe: Recipe, validation: Split) -> list[dict[str, float]]:
-    """Return the validation figures of each head, by both measures."""
-    answers = part(predict_logits(network, recipe.preprocessing, validation.images))
+def _begin_epoch(run: Run) -> tuple[Sequence[Tensor], torch.Generator]:
+    """Seed an epoch; return its batches, as the images' numbers, and what augments them."""
+    recipe, fabric = run.recipe, run.fabric
+    # The order is the same on every rank; augmentation and dropout differ.
+    order_seed = recipe.seed * 10_000 + run.state.epoch
+    order = epoch_order(
+        recipe.balance, run.train.labels.cpu(), torch.Generator().manual_seed(order_seed)
+    )
+    rank_seed = order_seed * 1_000 + fabric.global_rank
+    torch.manual_seed(rank_seed)
+    # The last, smaller batch is left out: a batch norm fed by a handful of images is noise.
+    steps = max(len(run.train) // recipe.batch_size, 1)
+    batches = order[: steps * recipe.batch_size].to(fabric.device).chunk(steps)
+    return batches, torch.Generator(fabric.device).manual_seed(rank_seed)
+
+
+def _progress_bar(run: Run, batches: Sequence[Tensor]) -> tqdm:
+    return tqdm(
+        batches,
+        desc=f"epoch {run.state.epoch + 1}/{run.recipe.epochs}",
+        unit_scale=run.recipe.batch_size,
+        unit="image",
+        disable=not run.fabric.is_global_zero,
+        leave=False,
+        mininterval=1,
+    )
+
+
+def _with_teachers(run: Run, images: Tensor, target: Tensor) -> Tensor:
+    """Mix the teachers' answers into what the first head learns of a batch, if there are any.
+
+    They are asked for the very images, augmented, that the pupil sees (Beyer et al. 2022).
+    """
+    if run.teachers is None:
+        return target
+    with torch.no_grad(), torch.autocast(run.fabric.device.type, torch.bfloat16):
+        answers = run.teachers(images).exp()
+    first, *others = part(target)
+    return torch.cat([torch.lerp(first, answers, run.recipe.teachers_weight), *others], dim=1)
+
+
+def _loss(run: Run, logits: Tensor, target: Tensor) -> Tensor:
+    """Return the heads' cross-entropies, each with its weight, as one number.
+
+    Args:
+        logits, target: float `[N, 7 * heads]`.
+    """
+    loss = torch.zeros((), device=logits.device)
+    for head, answer, aim, (weights, offsets) in zip(
+        run.recipe.heads, part(logits), part(target), run.balances, strict=True
+    ):
+        learnt = answer if offsets is None else answer + offsets
+        loss = loss + head.weight * F.cross_entropy(
+            learnt, aim, weight=weights, label_smoothing=head.label_smoothing
+        )
+    return loss
+
+
+def validate(run: Run) -> list[dict[str, float]]:
+    """Return the averaged weights' validation figures for each head, by both measures."""
+    network, validation = run.state.average.module, run.validation
+    answers = part(predict_logits(network, run.recipe.preprocessing, validation.images))
     agreed = validation.majority != NO_MAJORITY
     voted = validation.majority[agreed]
 
