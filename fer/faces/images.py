@@ -3,26 +3,43 @@
 import io
 import math
 import os
+import random
 import re
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 from pillow_heif import register_heif_opener
 
 from fer.errors import UnreadableImage
 from fer.faces import tiff
+from fer.files import is_lfs_pointer, read_regular
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF", "HEIF")
 """What Pillow is allowed to try: its other decoders are rare and less hardened."""
 
-EXTENSIONS = ("jpg", "jpeg", "png", "webp", "avif", "bmp", "tif", "tiff", "gif", "heic", "heif")
+EXTENSIONS = (
+    "jpg", "jpeg", "jpe", "jfif", "jfi", "jif", "pjpeg", "pjp", "mpo", "png", "apng", "webp",
+    "avif", "avifs", "bmp", "dib", "tif", "tiff", "gif", "heic", "heif", "hif", "heics", "heifs",
+)  # fmt: skip
+"""How photos' names end, after the dot and in lower case. Windows saves JPEGs as jfif, Canon and
+Sony HEIC as hif, stereo cameras JPEGs as mpo."""
+
+HEAD = 32
+"""Bytes of a file's beginning by which `looks_like_photo` tells."""
+SIGNATURE = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|II\*\0|MM\0\*|II\+\0|MM\0\+|RIFF....WEBP"
+    rb"|....ftyp(?:avi[fs]|hei[cfmsx]|hev[cmsx]|mif1|msf1)"
+    rb"|BM.{4}\0{4}.{4}[\x0c\x28\x34\x38\x40\x6c\x7c]\0{3}",  # after BM the size of its header
+    re.DOTALL,
+)
+"""How the files of `FORMATS` begin."""
 
 # A file of a few bytes can ask for any amount of memory or time. What is allowed below takes less
 # than a gigabyte and some seconds, whatever the format.
@@ -47,13 +64,29 @@ MAX_READS = 1_000_000
 
 MAX_EXIF_PARTS, MAX_EXIF = 16, 1_000_000
 """Parts of a JPEG's EXIF, which Pillow joins in time that grows with their square; and bytes of
-EXIF in which the orientation is looked for. All of it has 65 kB in cameras' photos."""
+EXIF in which the orientation is looked for. All of it has 65 kB in cameras' photos. The photos
+behind the first, of a burst or a stereo camera, have their own."""
+
+MAX_SEGMENTS = 10_000
+"""Segments before a JPEG's pixels, of up to 65 kB each."""
 
 MAX_TIFF_VALUES = 1_000_000
 """Numbers in one tag of a TIFF. The places of a photo's strips are the longest list it needs."""
 
 SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 """Begins a JPEG's pass over all pixels."""
+
+MARKER = re.compile(rb"\xff+([^\0\xff\xd0-\xd7])")
+"""Begins a JPEG's next segment, also behind pixels, in which 0xFF is followed by 0 or a restart."""
+SOI, EOI, SOS, APP1, TEM = 0xD8, 0xD9, 0xDA, 0xE1, 0x01
+FRAMES = (0xC0, 0xC1, 0xC2)
+"""Markers of a JPEG's size and channels: baseline, extended and progressive."""
+
+DEPTHS = (8, 10, 12, 14, 16)
+"""Bits that cameras and scanners fill of the 16 they write."""
+
+SEEN = 2
+"""Least opacity of 255 that shows anything. Some programs never set it, or to 1 of 1."""
 
 BLOCK = 64 * 2**20
 """Bytes that Pillow asks for at a time. The C library gives blocks over 32 MiB back at once; of
@@ -90,6 +123,11 @@ class Photo:
 Source = Photo | Image.Image | np.ndarray | bytes | str | os.PathLike[str]
 
 
+def looks_like_photo(head: bytes) -> bool:
+    """Say whether a file is one of `FORMATS`, by its first `HEAD` bytes."""
+    return SIGNATURE.match(head) is not None
+
+
 def read_image(source: Source) -> Image.Image:
     """Read a photo at its full size; see `read_photo`."""
     return read_photo(source).image
@@ -98,8 +136,10 @@ def read_image(source: Source) -> Image.Image:
 def read_photo(source: Source, at_least: int | None = None) -> Photo:
     """Read a photo, turn it upright and flatten it to RGB.
 
-    EXIF orientation is honoured; of an animation the first frame counts; transparency is
-    laid on white; 16-bit grey is scaled to 8 bits; CMYK and palettes are converted.
+    EXIF orientation is honoured; of an animation the first frame counts, of a TIFF the first
+    page that is no preview; transparency is laid on white, but where no pixel at all shows, the
+    colours are taken as they are; deeper grey is scaled to 8 bits; CMYK and palettes are
+    converted. A JPEG that lacks only its end marker is whole.
 
     Args:
         source: a path, the bytes of a file, a PIL image, or a uint8 array `[H, W]`,
@@ -115,7 +155,11 @@ def read_photo(source: Source, at_least: int | None = None) -> Photo:
     if isinstance(source, Photo):
         return source
     if isinstance(source, Image.Image):
-        return _whole(flatten(_upright(source)))
+        samples = tiff.UNSAID
+        if isinstance(source, TiffImageFile):
+            tiff.prepare(source)
+            samples = tiff.samples(source)
+        return _whole(flatten(_upright(source), samples))
     if isinstance(source, np.ndarray):
         channels_fit = source.ndim == 2 or (source.ndim == 3 and source.shape[2] in (3, 4))
         if source.dtype != np.uint8 or not channels_fit or 0 in source.shape:
@@ -125,11 +169,13 @@ def read_photo(source: Source, at_least: int | None = None) -> Photo:
             )
         return _whole(flatten(Image.fromarray(source)))
     try:
-        data = source if isinstance(source, bytes) else Path(source).read_bytes()
+        data = source if isinstance(source, bytes) else read_regular(source)
     except OSError as error:
         raise UnreadableImage(f"The file cannot be opened: {error.strerror}.") from error
     if not data:
         raise UnreadableImage("The file is empty.")
+    if is_lfs_pointer(data):
+        raise UnreadableImage("The file is a Git LFS pointer, not the photo: run `git lfs pull`.")
     return _decode(data, at_least)
 
 
@@ -159,14 +205,22 @@ def _decode(data: bytes, at_least: int | None) -> Photo:
             # Pillow warns of large images, and of odd metadata; the limit here is this
             # library's answer to the first, and pixels do not depend on the second.
             warnings.simplefilter("ignore")
-            if data.count(b"Exif\0\0") > MAX_EXIF_PARTS or tiff.most_values(data) > MAX_TIFF_VALUES:
+            if _has_many_parts(data) or tiff.most_values(data) > MAX_TIFF_VALUES:
                 raise _too_many_pieces()
-            image = Image.open(_Reads(data), formats=FORMATS)
-            _check_cost(image, data)
-            return _load(image, at_least)
+            image = _open(data)
+            try:
+                return _load(image, at_least)
+            except OSError:
+                if isinstance(image, JpegImageFile) and (photo := _endless(data, at_least)):
+                    return photo
+                raise
     except UnreadableImage:
         raise
     except UnidentifiedImageError as error:
+        if data[:4] in tiff.PREFIXES:
+            raise UnreadableImage(
+                "The TIFF is damaged or of a kind that is not read: save it as PNG or JPEG."
+            ) from error
         raise UnreadableImage(
             f"This is not an image that can be read ({', '.join(FORMATS)})."
         ) from error
@@ -176,6 +230,77 @@ def _decode(data: bytes, at_least: int | None) -> Photo:
         # Decoders fail on damaged bytes in as many ways as there are formats (OSError,
         # SyntaxError, struct.error, KeyError, zlib.error …), and all mean the same here.
         raise UnreadableImage(f"The image is damaged: {error or type(error).__name__}.") from error
+
+
+def _open(data: bytes) -> Image.Image:
+    image = Image.open(_Reads(data), formats=FORMATS)
+    if isinstance(image, TiffImageFile):
+        tiff.prepare(image)
+    _check_cost(image, data)
+    return image
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield a JPEG's segments: each one's marker and what it holds, without the pixels behind."""
+    place = 2
+    while found := MARKER.search(data, place):
+        marker, place = found[1][0], found.end()
+        if marker in (SOI, EOI, TEM):
+            continue  # which stand alone
+        length = int.from_bytes(data[place : place + 2])
+        yield marker, data[place + 2 : place + length]
+        place += max(length, 2)
+
+
+def _has_many_parts(data: bytes) -> bool:
+    """Say whether more stands before a JPEG's pixels than any photo has."""
+    if not data.startswith(bytes((0xFF, SOI))):
+        return False
+    parts = 0
+    for count, (marker, body) in enumerate(_segments(data)):
+        if marker == SOS:
+            return False
+        parts += marker == APP1 and body.startswith(b"Exif\0\0")
+        if parts > MAX_EXIF_PARTS or count > MAX_SEGMENTS:
+            return True
+    return False
+
+
+def _endless(data: bytes, at_least: int | None) -> Photo | None:
+    """Read a JPEG that breaks off, if it lacks no more than its end marker.
+
+    Then its pixels do not depend on what is put behind them; missing ones would be made of it.
+    """
+    if not _has_all_coefficients(data):
+        return None
+    # Zeros, with which rescued files are filled up, must not pass for the last pixels' bits; but
+    # pixels may end in 0xFF, which is followed by one.
+    rest = data.rstrip(b"\0\xff")
+    rest += b"\xff\0" if data.startswith(b"\xff\0", len(rest)) else b""
+    end = bytes((0xFF, EOI))
+    noise = random.Random(0).randbytes(2**12).replace(b"\xff", b"")
+    plain, noisy = (_load(_open(rest + more + end), at_least) for more in (b"", noise))
+    same = all(
+        plain.image.crop(place).tobytes() == noisy.image.crop(place).tobytes()
+        for place in _tiles(plain.image)
+    )
+    return plain if same else None
+
+
+def _has_all_coefficients(data: bytes) -> bool:
+    """Say whether a JPEG's passes have begun to give every coefficient of every channel in full."""
+    channels: set[int] = set()
+    left: dict[tuple[int, int], int] = {}
+    for marker, body in _segments(data):
+        if marker in FRAMES and len(body) > 5:
+            channels = set(body[6 : 6 + 3 * body[5] : 3])
+        elif marker == SOS and body:
+            first, last, bits = body[-3:]
+            for channel in body[1 : 1 + 2 * body[0] : 2]:
+                left |= {(channel, number): bits & 15 for number in range(first, last + 1)}
+    return bool(channels) and all(
+        left.get((channel, number)) == 0 for channel in channels for number in range(64)
+    )
 
 
 def _check_cost(image: Image.Image, data: bytes) -> None:
@@ -211,12 +336,16 @@ def _load(image: Image.Image, at_least: int | None) -> Photo:
     # Of a progressive JPEG all coefficients are held, however small it is decoded.
     held = size if image.info.get("progressive") else image.size
     large = held[0] * held[1] > LARGE
+    samples = tiff.samples(image) if isinstance(image, TiffImageFile) else tiff.UNSAID
+    high_bytes = any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
     with _one_large_photo if large else nullcontext():
         image.load()
+        if high_bytes and not image.mode.startswith("I"):
+            _check_high_bytes(image)
         # Asked once it is loaded: a TIFF is upright from then on, and no longer says that it lay.
         if _orientation(image) >= 5:
             size = size[::-1]
-        flat = flatten(_upright(image))
+        flat = flatten(_upright(image), samples)
         if large and at_least and max(flat.size) >= 2 * at_least:
             flat = flat.reduce(max(flat.size) // at_least)
         return Photo(flat, size)
@@ -237,21 +366,54 @@ def _upright(image: Image.Image) -> Image.Image:
     return image.transpose(TURNS[orientation]) if orientation in TURNS else image
 
 
-def flatten(image: Image.Image) -> Image.Image:
+def _check_high_bytes(image: Image.Image) -> None:
+    """Refuse colours of 16 bits if the upper eight, which Pillow keeps, hold too little."""
+    largest = max(
+        high
+        for band, (_, high) in zip(image.getbands(), _extrema(image), strict=True)
+        if band not in "Aa"
+    )
+    if largest < 64:
+        raise UnreadableImage(
+            "The colours fill less than 15 of their 16 bits, and how many is not said: save the "
+            "photo with 8 bits."
+        )
+
+
+def _extrema(image: Image.Image) -> list[tuple[int, int]]:
+    found = image.getextrema()
+    return list(found) if len(image.getbands()) > 1 else [found]
+
+
+def flatten(image: Image.Image, samples: tiff.Samples = tiff.UNSAID) -> Image.Image:
     """Return a new image that is 8-bit and RGB."""
-    if image.mode == "RGB" and not image.has_transparency_data:
+    clear = image.has_transparency_data and not any(
+        _rgba(image.crop(place)).getextrema()[3][1] >= SEEN for place in _tiles(image)
+    )
+    if image.mode == "RGB" and not image.has_transparency_data and samples.bits is None:
         return image.copy()
-    white = _white(image)
+    white = _white(image, samples)
     flat = Image.new("RGB", image.size)
     for place in _tiles(image):
         tile = image.crop(place)
         if white:
-            tile = _to_eight_bits(tile, white)
+            tile = _to_eight_bits(tile, white, samples)
+        elif samples.bits and tile.mode in ("L", "RGB"):
+            top = 2**samples.bits - 1
+            tile = tile.point(
+                [min(value * 255 // top, 255) for value in range(256)] * len(tile.mode)
+            )
         if tile.has_transparency_data:
-            tile = tile.convert("RGBA")
-            tile = Image.alpha_composite(Image.new("RGBA", tile.size, "white"), tile)
+            tile = _rgba(tile)
+            if not clear:
+                tile = Image.alpha_composite(Image.new("RGBA", tile.size, "white"), tile)
         flat.paste(tile.convert("RGB"), place)
     return flat
+
+
+def _rgba(image: Image.Image) -> Image.Image:
+    # Pillow turns grey that is multiplied by its opacity into no other mode.
+    return (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
 
 
 def _tiles(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
@@ -261,20 +423,43 @@ def _tiles(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
             yield left, top, right, bottom
 
 
-def _white(image: Image.Image) -> float | None:
-    """Return the value of white in deeper grey; `None` for an image of 8 bits."""
-    # 16-bit grey has a known white; of wider and floating grey the brightest pixel is it.
+def _white(image: Image.Image, samples: tiff.Samples) -> float | None:
+    """Return the value of white in deeper grey; `None` for an image of 8 bits.
+
+    Raises:
+        UnreadableImage: if much of it is below zero.
+    """
+    if not image.mode.startswith(("I", "F")):
+        return None
+    darkest, brightest = 0.0, 0.0
+    for place in _tiles(image):
+        values = _values(image.crop(place), samples)
+        finite = values[np.isfinite(values)]
+        darkest = min(darkest, finite.min(initial=0))
+        brightest = max(brightest, finite.max(initial=0))
+    if darkest < -brightest / 10:  # less is what a filter leaves beside an edge
+        raise UnreadableImage(
+            f"The grey values reach from {darkest:g} to {brightest:g}, and which is black is not "
+            "said: save the photo with 8 bits."
+        )
     if image.mode.startswith("I;16"):
-        return 65535.0
-    if image.mode in ("I", "F"):
-        return max(_values(image.crop(place)).max() for place in _tiles(image)) or 1.0
-    return None
+        # Many write 10 to 14 bits into 16 and do not say so. A quarter of white as the brightest
+        # pixel would be a photo on which nothing is seen, so that no other is taken for one.
+        bits = samples.bits or next(depth for depth in DEPTHS if brightest < 2**depth)
+        return max(2.0**bits - 1, brightest)
+    return brightest or 1.0  # wider and floating grey has no other white
 
 
-def _values(image: Image.Image) -> np.ndarray:
-    return np.nan_to_num(np.asarray(image, dtype=np.float64)).clip(min=0)
+def _values(image: Image.Image, samples: tiff.Samples) -> np.ndarray:
+    """Return grey values as they are, float64 `[H, W]`."""
+    values = np.asarray(image)
+    if image.mode == "I" and samples.unsigned:
+        values = values.view(np.uint32)
+    return values.astype(np.float64)
 
 
-def _to_eight_bits(image: Image.Image, white: float) -> Image.Image:
+def _to_eight_bits(image: Image.Image, white: float, samples: tiff.Samples) -> Image.Image:
     """Scale deeper grey to 8 bits; `convert` alone would cut it off at 255."""
-    return Image.fromarray((_values(image) * (255 / white)).round().astype(np.uint8))
+    values = np.nan_to_num(_values(image, samples), posinf=white).clip(0, white)
+    grey = (values * (255 / white)).round().astype(np.uint8)
+    return Image.fromarray(255 - grey if samples.negative else grey)

@@ -1,4 +1,7 @@
 import io
+import re
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ from pillow_heif import register_heif_opener
 
 from fer.errors import UnreadableImage
 from fer.faces.images import FORMATS, read_image, read_photo
+from tests.corpus import chunk, segment
 
 
 def encoded(image: Image.Image, kind: str, **options) -> bytes:
@@ -38,8 +42,120 @@ def test_sixteen_bit_grey_keeps_its_tones():
 
 
 def test_transparency_is_laid_on_white():
-    image = read_image(encoded(Image.new("RGBA", (4, 4), (200, 0, 0, 0)), "PNG"))
+    photo = Image.new("RGBA", (4, 4), (200, 0, 0, 0))
+    photo.putpixel((3, 3), (0, 200, 0, 255))
+    image = read_image(encoded(photo, "PNG"))
     assert image.getpixel((0, 0)) == (255, 255, 255)
+    assert image.getpixel((3, 3)) == (0, 200, 0)
+
+
+@pytest.mark.parametrize("opacity", [0, 1])
+@pytest.mark.parametrize("kind", ["BMP", "PNG", "TIFF", "WEBP", "LA", "array", "image"])
+def test_where_no_pixel_shows_the_colours_count(kind, opacity, astronaut):
+    photo = astronaut.resize((1100, 64))  # more than one tile wide
+    if kind == "LA":
+        photo = photo.convert("L")
+    clear = photo.copy()
+    clear.putalpha(opacity)
+    sources = {
+        "BMP": lambda: bitmap(clear),
+        "WEBP": lambda: encoded(clear, "WEBP", lossless=True, exact=True),
+        "LA": lambda: encoded(clear, "PNG"),
+        "array": lambda: np.asarray(clear),
+        "image": lambda: clear,
+    }
+    source = sources.get(kind, lambda: encoded(clear, kind))()
+    assert np.array_equal(read_image(source), photo.convert("RGB"))
+
+
+def bitmap(photo: Image.Image) -> bytes:
+    """Return a BMP whose header says that the fourth byte is opacity."""
+    pixels = np.asarray(photo)[::-1, :, [2, 1, 0, 3]].tobytes()
+    masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    sizes = struct.pack("<IiiHHIIiiII", 108, *photo.size, 1, 32, 3, len(pixels), 0, 0, 0, 0)
+    head = sizes + masks + bytes(108 - len(sizes) - len(masks))
+    return b"BM" + struct.pack("<IHHI", 122 + len(pixels), 0, 0, 122) + head + pixels
+
+
+def test_a_clear_palette_is_no_photo_of_nothing(astronaut):
+    palette = astronaut.quantize(16)
+    clear = encoded(palette, "PNG", transparency=bytes(16))
+    assert np.array_equal(read_image(clear), palette.convert("RGB"))
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14])
+def test_grey_whose_depth_is_below_its_container_s_is_not_dark(bits, astronaut):
+    grey = np.asarray(astronaut.convert("L"))
+    deep = (grey.astype(np.uint16) * 257) >> (16 - bits)
+    for source in (encoded(Image.fromarray(deep), "PNG"), Image.fromarray(deep)):
+        assert np.abs(np.asarray(read_image(source), int)[..., 0] - grey).max() <= 1
+
+
+@pytest.mark.parametrize("colour", [2, 4, 6])
+def test_colours_whose_depth_is_below_their_container_s_are_refused(colour):
+    channels = {2: 3, 4: 2, 6: 4}[colour]
+    for bits, refused in ((12, True), (16, False)):
+        pixels = np.full((8, 8, channels), 2**bits - 1, ">u2")
+        pixels[..., -1] = 65535 if colour != 2 else pixels[..., -1] // 2
+        rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+        header = struct.pack(">IIBBBBB", 8, 8, 16, colour, 0, 0, 0)
+        data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+        data += chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+        if refused:
+            with pytest.raises(UnreadableImage, match="of their 16 bits"):
+                read_image(data)
+        else:
+            assert read_image(data).getpixel((0, 0))[0] == 255
+
+
+FORMS = {
+    "baseline": {},
+    "progressive": {"progressive": True},
+    "fine": {"subsampling": 0, "quality": 95},
+    "restarts": {"restart_marker_rows": 1},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_without_its_end_is_whole(form, mode, astronaut):
+    photo = astronaut.resize((203, 187)).convert(mode)
+    whole = encoded(photo, "JPEG", **FORMS[form])
+    right = read_image(whole)
+    for data in (whole[:-2], whole[:-1], whole[:-2] + bytes(5000)):
+        assert np.array_equal(read_image(data), right)
+    assert read_photo(whole[:-2], 50).size == (203, 187)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_jpeg_that_lacks_pixels_is_refused(form, astronaut):
+    whole = encoded(astronaut.resize((203, 187)), "JPEG", **FORMS[form])
+    scans = [found.start() for found in re.finditer(rb"\xff\xda", whole)]
+    cuts = [len(whole) - missing for missing in (12, 40, 300, 2000)]
+    for end in (*cuts, *scans[1:]):
+        for data in (whole[:end], whole[:end] + b"\xff"):
+            with pytest.raises(UnreadableImage, match="damaged"):
+                read_image(data)
+
+
+def test_a_burst_s_exif_is_each_photo_s_own(astronaut):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo = encoded(astronaut.resize((64, 32)), "JPEG", exif=exif)
+    assert read_image(photo * 30).size == (32, 64)
+    frames = [astronaut.resize((64, 32))] * 30
+    stereo = encoded(frames[0], "MPO", save_all=True, append_images=frames[1:], exif=exif)
+    assert stereo.count(b"Exif\0\0") > 16
+    assert read_image(stereo).size == (32, 64)
+    hidden = photo[:2] + segment(0xFE, b"\xff\xda") + segment(0xE1, b"Exif\0\0abc") * 20 + photo[2:]
+    with pytest.raises(UnreadableImage, match="too many pieces"):
+        read_image(hidden)
+
+
+def test_a_git_lfs_pointer_is_named():
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n"
+    with pytest.raises(UnreadableImage, match="git lfs pull"):
+        read_image(pointer)
 
 
 def test_first_frame_of_an_animation_counts():

@@ -1,0 +1,49 @@
+"""Files as disks have them: read so that none can hold up or fill the process."""
+
+import errno
+import os
+import stat
+
+MAX_BYTES = 1_000_000_000
+"""Largest file read whole: 64 million pixels of four 16-bit channels take half of it."""
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
+"""Begins the text that stands in place of a large file where Git LFS has not fetched it."""
+
+
+def read_regular(
+    path: str | os.PathLike[str],
+    limit: int = MAX_BYTES,
+    size: int = -1,
+    follow_links: bool = True,
+    too_large: str = f"it is larger than {MAX_BYTES // 1_000_000:,} MB",
+) -> bytes:
+    """Read a regular file: nothing is waited for at a pipe, and no device is read without end.
+
+    Args:
+        path: of the file.
+        limit: of its bytes.
+        size: read only so many from its beginning.
+        follow_links: whether the path itself may be a link.
+        too_large: what is wrong with a larger file, as a part of a sentence.
+
+    Raises:
+        OSError: if it is something else, is larger, or cannot be read; its `strerror` says why.
+    """
+    flags = getattr(os, "O_NONBLOCK", 0) | (0 if follow_links else getattr(os, "O_NOFOLLOW", 0))
+    # Where a file is only looked into, a buffer would read more.
+    buffering = 0 if size >= 0 else -1
+    with open(
+        path, "rb", buffering, opener=lambda name, usual: os.open(name, usual | flags)
+    ) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        if size < 0 and status.st_size > limit:
+            raise OSError(errno.EFBIG, too_large)
+        return file.read(limit if size < 0 else size)
+
+
+def is_lfs_pointer(data: bytes) -> bool:
+    """Say whether bytes are Git LFS's stand-in for a file, which `git lfs pull` fetches."""
+    return data.startswith(LFS_POINTER)
