@@ -6,6 +6,7 @@ fer video FILE --output faces.csv [--every 0.2s] [--annotated out.mp4]
 fer models
 """
 
+import io
 import json
 import os
 import signal
@@ -34,10 +35,16 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+ERRORS = 3
+"""Exit status of `fer score` where some files could not be read."""
+
 
 @app.callback()
 def whole() -> None:
     """Facial emotion recognition on photos and videos."""
+    # A name may hold what the terminal cannot write: it is escaped, and the rest goes on.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         refuse_namesake()
     except FerError as error:
@@ -124,11 +131,14 @@ def score(
     retry_errors: Annotated[
         bool, typer.Option("--retry-errors", help="Do the files again that could not be read.")
     ] = False,
+    errors_ok: Annotated[
+        bool, typer.Option("--errors-ok", help="Exit status 0 also if files could not be read.")
+    ] = False,
 ) -> None:
     """Score a folder into a table: a row for each face, and one for each file without.
 
     Stopped by Ctrl-C, a kill or a full disk, the same command goes on where it ended. Exit
-    status 0 also where files could not be read, which are rows of the table; 2 if the folder,
+    status 3 if rows of the table are errors, files that could not be read; 2 if the folder,
     the model or the output cannot be had, 130 or 143 if it was stopped.
     """
     from fer.recognizer import Recognizer
@@ -159,6 +169,8 @@ def score(
     _complain(summary.sentence())
     if summary.stopped:
         raise typer.Exit(128 + received[0] if received else 1)
+    if summary.errors + summary.errors_before and not errors_ok:
+        raise typer.Exit(ERRORS)
 
 
 @app.command()

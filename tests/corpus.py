@@ -57,7 +57,7 @@ NAMES = {
         '"=1+1".jpg',
     ],
     "long": ["n" * 1020 + ".jpg", "é" * 510 + ".jpg", "😀" * 255 + ".jpg", "a.jpg" * 204 + ".jpg"],
-    "odd": ["a\"b,c;d'e.jpg", " .jpg", "..jpg", "con.jpg", "%2e%2e%2fx.jpg", "a\\b.jpg", "Z̸̡̢a͜͝.jpg"],
+    "odd": ["a\"b,c;d'e.jpg", " .jpg", "con.jpg", "%2e%2e%2fx.jpg", "a\\b.jpg", "Z̸̡̢a͜͝.jpg"],
 }
 """Names of photos by what is nasty about them."""
 

@@ -8,6 +8,7 @@ python -m training publish cnn --repo-id ORG/NAME
 """
 
 import dataclasses
+import io
 import os
 import signal
 import sys
@@ -305,6 +306,8 @@ def main() -> None:
     """Run the command; what a user got wrong ends in one sentence and exit status 2."""
     # A scheduler's polite end is treated as Ctrl-C is.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a path may hold what the terminal cannot write
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except (FerError, OSError, SafetensorError) as error:

@@ -3,7 +3,6 @@
 import errno
 import ipaddress
 import os
-import stat
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 from app.server.uploads import Batch, Limits
 from fer.errors import FolderRefused
 from fer.faces.images import Photo
+from fer.files import read_regular
 from fer.scoring.folder import Entry, list_folder
 
 VARIABLE = "FER_BATCH_ROOT"
@@ -118,15 +118,10 @@ def _read(entry: Entry, folder: Path, root: Path, limits: Limits) -> bytes | Pho
     real = Path(os.path.realpath(path, strict=True))
     if not real.is_relative_to(root):
         raise PermissionError(errno.EPERM, "it is a link out of the folder that may be read")
-    # Not followed: a link put there since it was resolved; not waited for: a pipe.
-    handle = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file")
-        if status.st_size > limits.file_bytes:
-            raise OSError(errno.EFBIG, limits.file_too_large)
-        return file.read(limits.file_bytes)
+    # Not followed: a link put there since it was resolved.
+    return read_regular(
+        real, limits.file_bytes, follow_links=False, too_large=limits.file_too_large
+    )
 
 
 def _host(url: str) -> str | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from fer.errors import TooMuch
+from fer.faces.images import HEAD
 from fer.scoring.folder import Entry, is_photo
 
 MEGABYTE = 1_000_000
@@ -58,7 +59,7 @@ class Batch:
     """What it is called on the page and in the names of downloads."""
     entries: Sequence[Entry]
     skipped: int
-    """Files that are no photos, by their ending."""
+    """Files that are no photos."""
 
 
 def uploaded(name: str, files: Sequence[tuple[str, bytes]], limits: Limits = SENT) -> Batch:
@@ -74,9 +75,34 @@ def uploaded(name: str, files: Sequence[tuple[str, bytes]], limits: Limits = SEN
         TooMuch: if it is more.
     """
     limits.check_count(len(files))
-    photos = [(path, data) for path, data in files if is_photo(path)]
-    limits.check_total(sum(len(data) for _, data in photos))
     tops = {path.partition("/")[0] if "/" in path else None for path, _ in files}
     cut = 0 if None in tops or len(tops) != 1 else len(tops.pop() or "") + 1
-    entries = [Entry(path[cut:], partial(bytes, data)) for path, data in photos]
+    inside = [(path[cut:], data) for path, data in files]
+    photos = [(path, data) for path, data in inside if is_photo(path, partial(bytes, data[:HEAD]))]
+    limits.check_total(sum(len(data) for _, data in photos))
+    paths = distinct([path for path, _ in photos])
+    entries = [
+        Entry(path, partial(bytes, data)) for path, (_, data) in zip(paths, photos, strict=True)
+    ]
     return Batch(name, entries, len(files) - len(photos))
+
+
+def distinct(paths: Sequence[str]) -> list[str]:
+    """Return paths with a number in those that were there before.
+
+    >>> distinct(["a.jpg", "b/a.jpg", "a.jpg", "a.jpg", "a (2).jpg"])
+    ['a.jpg', 'b/a.jpg', 'a (3).jpg', 'a (4).jpg', 'a (2).jpg']
+    """
+    taken = set(paths)
+    counts: dict[str, int] = {}
+    names = []
+    for path in paths:
+        name, count = path, counts.get(path, 0)
+        stem, dot, ending = path.rpartition(".")
+        while count and name in taken:
+            count += 1
+            name = f"{stem} ({count}).{ending}" if dot else f"{path} ({count})"
+        counts[path] = max(count, 1)
+        taken.add(name)
+        names.append(name)
+    return names

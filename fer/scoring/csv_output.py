@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from fer.scoring.output import Output, OutputRefused, Paths, Rows, Run, Sidecar, lock, writing
-from fer.scoring.rows import COLUMNS, FLAGS, PHOTOS, TEXT, WHOLE, Layout
+from fer.scoring.output import Output, OutputRefused, Paths, Rows, Run, Sidecar, lock, sync, writing
+from fer.scoring.rows import COLUMNS, ERROR, FLAGS, PHOTOS, TEXT, WHOLE, Layout
 
 NEEDS_QUOTES = frozenset(',"\r\n')
 
@@ -60,6 +60,7 @@ class CsvOutput(Output):
         self.path = path
         self.run = run
         self.layout = layout
+        self.status = layout.columns.index("status")
         self.sidecar = Sidecar(path)
         going_on = resume and path.exists() and path.stat().st_size > 0
         if going_on:
@@ -73,7 +74,7 @@ class CsvOutput(Output):
                     if retry_errors:
                         self._drop_errors()
                     with open(path, "rb") as file:
-                        self.done = Paths(record.key for record in records(file, path, layout))
+                        self.done = Paths(self._counted(records(file, path, layout)))
                 else:
                     self.file.truncate(0)
                     self.sidecar.write(run)
@@ -96,8 +97,14 @@ class CsvOutput(Output):
     def close(self, finished: bool) -> None:
         """Note that the last photo is whole as well, so that resuming need not do it again."""
         with self.file, writing(self.path):
-            os.fsync(self.file.fileno())
+            sync(self.file)
             self.sidecar.write(self.run, whole_bytes=self.size)
+
+    def _counted(self, rows: Iterable["Record"]) -> Iterator[str]:
+        """Yield the rows' paths, and count the errors among them."""
+        for row in rows:
+            self.errors += row.fields[self.status] == ERROR
+            yield row.key
 
     def _open(self) -> BinaryIO:
         file = open(self.path, "r+b" if self.path.exists() else "x+b", buffering=0)  # noqa: SIM115
@@ -135,13 +142,12 @@ class CsvOutput(Output):
         try:
             with open(self.path, "rb") as old, open(partial, "wb") as new:
                 new.write(header(self.layout.columns))
-                status = self.layout.columns.index("status")
                 for record in records(old, self.path, self.layout):
-                    if record.fields[status] != "error":
+                    if record.fields[self.status] != ERROR:
                         new.write(record.line)
                 whole = new.tell()
                 new.flush()
-                os.fsync(new.fileno())
+                sync(new)
             self.sidecar.write(self.run, whole_bytes=whole)
             os.replace(partial, self.path)
         except OSError:

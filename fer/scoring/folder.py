@@ -1,20 +1,41 @@
 """Folder -> entries: every photo below a folder, in one order, listed while it is iterated."""
 
 import errno
+import mimetypes
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import unquote
 
 import fsspec
-from fsspec.core import split_protocol
 
 from fer.errors import FerError
-from fer.faces.images import EXTENSIONS, Photo
+from fer.faces.images import EXTENSIONS, HEAD, Photo, looks_like_photo
+from fer.files import read_regular
 
 DONT_CACHE = {"use_listings_cache": False}  # fsspec would keep all it ever listed
+
+ASIDE = frozenset((
+    "@eadir", "#recycle", "#snapshot",  # Synology: previews, trash, older states
+    "@recycle", "@recently-snapshot",  # QNAP
+    "$recycle.bin", "recycler", "system volume information",  # Windows
+    "files_trashbin", "files_versions",  # Nextcloud
+    "__macosx",  # beside each file that macOS packs
+))  # fmt: skip
+"""Folders of previews, deleted files and older states, in lower case."""
+
+OTHERS = frozenset((
+    "3fr", "arw", "cr2", "cr3", "dcr", "dng", "erf", "fff", "iiq", "k25", "kdc", "mef", "mos",
+    "nef", "nrw", "orf", "pef", "raf", "rw2", "sr2", "srf", "srw",  # raw, with a preview in front
+    "thm",  # a camera's preview of the file beside it
+))  # fmt: skip
+"""Endings of files that begin like photos and are none that can be read."""
+
+KNOWN = mimetypes.MimeTypes()
+"""Endings as Python itself knows them, whatever the machine's own lists say."""
 
 
 class UnknownFolder(FerError):
@@ -44,7 +65,7 @@ class Listing:
     def __init__(self, walk: Callable[["Listing"], Iterator[Entry]]) -> None:
         self._walk = walk
         self.skipped = 0
-        """Files passed by for their ending, in the latest iteration so far."""
+        """Files passed by as no photos, in the latest iteration so far."""
 
     def __iter__(self) -> Iterator[Entry]:
         self.skipped = 0
@@ -52,20 +73,21 @@ class Listing:
 
 
 def list_folder(folder: str | Path, within: Path | None = None) -> Listing:
-    """List the photos below a folder, by the endings in `fer.faces.images.EXTENSIONS`.
+    """List the photos below a folder, as `is_photo` tells them.
 
-    Links are followed.
+    Links are followed. A folder that is passed by counts as one skipped file.
 
     Args:
-        folder: a local folder, or a URL that fsspec knows (`s3://`, `gs://`, `hf://` …).
+        folder: a local folder, also as `file://`, or another URL that fsspec knows (`s3://`,
+            `gs://`, `hf://` …).
         within: a link that leads out of this local folder becomes an entry that raises.
 
     Raises:
         UnknownFolder: if it is not a folder or cannot be opened.
     """
-    if is_remote(folder):
+    root = local_path(folder)
+    if root is None:
         return _list_remote(str(folder))
-    root = Path(folder)
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
         raise UnknownFolder(f"{root} {what}: give a folder of photos.")
@@ -73,9 +95,33 @@ def list_folder(folder: str | Path, within: Path | None = None) -> Listing:
     return Listing(lambda listing: _walk_local(listing, os.fspath(root), "", (), fence))
 
 
+def local_path(folder: str | Path) -> Path | None:
+    """Return the path that is meant by a path or a `file://` URL; `None` for any other URL.
+
+    Only `://` makes a URL: `data:x` and `a::b` are names.
+    """
+    if isinstance(folder, Path):
+        return folder
+    scheme, is_url, rest = folder.partition("://")
+    if not is_url or os.path.isdir(folder):
+        # RFC 8089 also knows `file:/path`; without its slash it is a name.
+        return (
+            Path(folder) if not folder.startswith("file:/") else _unquoted(folder[len("file:") :])
+        )
+    if scheme.lower() not in ("file", "local"):
+        return None
+    return _unquoted(rest.removeprefix("localhost") if rest.startswith("localhost/") else rest)
+
+
+def _unquoted(path: str) -> Path:
+    """Return the path that a URL means: escaped as URLs are, unless it is there as it stands."""
+    unquoted = unquote(path, errors="surrogateescape")
+    return Path(path if os.path.lexists(path) or "\0" in unquoted else unquoted)
+
+
 def is_remote(folder: str | Path) -> bool:
     """Say whether a folder is a URL for fsspec."""
-    return isinstance(folder, str) and split_protocol(folder)[0] not in (None, "file", "local")
+    return local_path(folder) is None
 
 
 def file_system(folder: str | Path) -> Any:
@@ -83,15 +129,33 @@ def file_system(folder: str | Path) -> Any:
     return fsspec.core.url_to_fs(str(folder), **DONT_CACHE)[0] if is_remote(folder) else None
 
 
-def is_photo(name: str) -> bool:
-    """Say whether a file is to be scored, by its ending.
+def is_photo(path: str, head: Callable[[], bytes] = bytes) -> bool:
+    """Say whether a file is to be scored: by its ending, or where that is unknown by its content.
+
+    Args:
+        path: relative to what is scored, with POSIX slashes. Hidden files, and what lies in a
+            hidden folder or in one of `ASIDE`, are not scored.
+        head: returns the first `HEAD` bytes; called only where the ending says nothing.
 
     >>> is_photo("a/b.JPG"), is_photo("notes.txt"), is_photo("__MACOSX/._b.jpg")
     (True, False, False)
+    >>> is_photo("scan", lambda: b"GIF89a"), is_photo("@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg")
+    (True, False)
     """
-    path = PurePosixPath(name)
-    # macOS puts a file of its own beside each photo it copies or packs: same ending, no photo.
-    return path.suffix[1:].lower() in EXTENSIONS and not path.name.startswith("._")
+    if any(map(is_aside, path.split("/"))):
+        return False
+    name = PurePosixPath(path).name
+    ending = PurePosixPath(name).suffix[1:].lower()
+    if ending in EXTENSIONS:
+        return True
+    if ending in OTHERS or KNOWN.guess_type(f"x.{ending}")[0]:
+        return False
+    return looks_like_photo(head())
+
+
+def is_aside(name: str) -> bool:
+    """Say whether a file or folder of this name is passed by, with all that lies in it."""
+    return (name.startswith(".") and name not in (".", "..")) or name.lower() in ASIDE
 
 
 def _walk_local(
@@ -105,9 +169,7 @@ def _walk_local(
         here = os.stat(folder)
         if (here.st_dev, here.st_ino) in parents:
             raise OSError(errno.ELOOP, "This folder is a link to one it lies in")
-        with os.scandir(folder) as found:
-            # Names only: of ten million files in one folder, they are what has to be held.
-            names = sorted(entry.name + "/" if _is_folder(entry) else entry.name for entry in found)
+        names, odd = _names(folder)
     except OSError as error:
         yield Entry(_shown(relative) or ".", partial(_fail, error.errno or 0, str(error.strerror)))
         return
@@ -115,26 +177,48 @@ def _walk_local(
     for name in names:
         path = os.path.join(folder, name)
         shown = _shown(relative + name)
-        if name.endswith("/"):
+        if is_aside(name.rstrip("/")):
+            listing.skipped += 1
+        elif name.endswith("/"):
             if fence is not None and not _is_within(path, fence):
                 yield Entry(shown, partial(_fail, errno.EACCES, "The link leads out of the folder"))
                 continue
             yield from _walk_local(listing, path[:-1], relative + name, parents, fence)
-        elif not is_photo(name):
+        elif not is_photo(name, partial(_head, path, fence)):
             listing.skipped += 1
         elif shown != relative + name:
             yield Entry(shown, partial(_fail, errno.EILSEQ, "The name is not UTF-8: rename it"))
         elif fence is not None and not _is_within(path, fence):
             yield Entry(shown, partial(_fail, errno.EACCES, "The link leads out of the folder"))
         else:
-            yield Entry(shown, partial(_read_local, path), os.path.abspath(path))
+            # Another process, which may be less careful, is not sent to a pipe or a device.
+            location = None if name in odd else os.path.abspath(path)
+            yield Entry(shown, partial(read_regular, path), location)
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def _names(folder: str) -> tuple[list[str], set[str]]:
+    """Return what is in a folder, sorted, folders with a slash; and what is neither, nor a file."""
+    # Names only: of ten million files in one folder, they are what has to be held.
+    names, odd = [], set()
+    with os.scandir(folder) as found:
+        for entry in found:
+            try:
+                is_folder, is_file = entry.is_dir(), entry.is_file()
+            except OSError:  # a link that leads nowhere: reading it says so
+                is_folder = is_file = False
+            names.append(entry.name + "/" if is_folder else entry.name)
+            if not (is_folder or is_file):
+                odd.add(entry.name)
+    return sorted(names), odd
+
+
+def _head(path: str, fence: str | None) -> bytes:
+    if fence is not None and not _is_within(path, fence):
+        return b""
     try:
-        return entry.is_dir()
-    except OSError:  # a link that leads nowhere: reading it says so
-        return False
+        return read_regular(path, size=HEAD)
+    except OSError:  # nothing says that it is a photo
+        return b""
 
 
 def _is_within(path: str, fence: str) -> bool:
@@ -144,10 +228,6 @@ def _is_within(path: str, fence: str) -> bool:
 def _shown(path: str) -> str:
     """Return a path as text that can be written; bytes that are not UTF-8 as escapes."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def _read_local(path: str) -> bytes:
-    return Path(path).read_bytes()
 
 
 def _fail(number: int, reason: str) -> bytes:
@@ -180,12 +260,21 @@ def _walk_remote(listing: Listing, system: Any, folder: str, relative: str) -> I
         return
     for name in sorted(name + "/" if kind == "directory" else name for name, kind in found.items()):
         path = f"{folder}/{name}"
-        if name.endswith("/"):
+        if is_aside(name.rstrip("/")):
+            listing.skipped += 1
+        elif name.endswith("/"):
             yield from _walk_remote(listing, system, path[:-1], relative + name)
-        elif is_photo(name):
+        elif is_photo(name, partial(_remote_head, system, path)):
             yield Entry(relative + name, partial(_read_remote, system, path), path)
         else:
             listing.skipped += 1
+
+
+def _remote_head(system: Any, path: str) -> bytes:
+    try:
+        return bytes(system.cat_file(path, start=0, end=HEAD))
+    except Exception:  # as various as in `_read_remote`; nothing says that it is a photo
+        return b""
 
 
 def _read_remote(system: Any, path: str) -> bytes:

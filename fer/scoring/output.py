@@ -4,8 +4,10 @@ Beside `results.csv` stands `results.csv.run.json`: of what folder the table was
 model and settings. A run that has the same goes on with the table; any other is refused.
 """
 
+import errno
 import fcntl
 import json
+import logging
 import os
 from abc import ABC, abstractmethod
 from array import array
@@ -24,6 +26,8 @@ FORMAT = 2
 """To be raised when what is written changes, so that no table mixes two ways."""
 
 Rows = list[dict[str, Any]]
+
+log = logging.getLogger(__name__)
 
 
 class OutputRefused(FerError):
@@ -90,6 +94,8 @@ class Output(ABC):
 
     done: Paths = Paths()
     """The photos that it had when it was opened, as its column `path` names them."""
+    errors: int = 0
+    """How many of them could not be read."""
 
     def read(self) -> Iterator[dict[str, Any]]:
         """Yield the rows that the table has, as they were given; none where it cannot be read."""
@@ -174,12 +180,28 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def lock(file: IO[bytes] | int, path: Path) -> None:
-    """Keep a second process from writing the same table.
+    """Keep a second process from writing the same table, on disks that know locks.
+
+    Lustre, some NFS and FUSE mounts know none, each by an error of its own; there it is only
+    said that nothing keeps a second run away.
 
     Raises:
-        OutputRefused: if one does.
+        OutputRefused: if another process writes it.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise OutputRefused(f"{path} is being written by another run: wait for its end.") from error
+    except OSError as error:
+        log.warning(
+            "The disk of %s knows no locks (%s): start no second run into it.", path, error.strerror
+        )
+
+
+def sync(file: IO[bytes]) -> None:
+    """See that what was written is on the disk, where the disk knows how."""
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+            raise

@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fer.scoring.output import Output, OutputFailed, Paths, Rows, Run, Sidecar, lock, writing
-from fer.scoring.rows import COLUMNS, FLAGS, PHOTOS, TEXT, WHOLE, Layout
+from fer.scoring.output import Output, OutputFailed, Paths, Rows, Run, Sidecar, lock, sync, writing
+from fer.scoring.rows import COLUMNS, ERROR, FLAGS, PHOTOS, TEXT, WHOLE, Layout
 
 PART_ROWS = 20_000
 PART_SECONDS = 60.0
@@ -136,8 +136,9 @@ class ParquetOutput(Output):
 
     def _done(self) -> Iterator[str]:
         for file in self._files():
-            for batch in _open(file).iter_batches(columns=[self.layout.key]):
-                yield from map(str, batch.column(0).to_pylist())
+            for batch in _open(file).iter_batches(columns=[self.layout.key, "status"]):
+                self.errors += batch.column("status").to_pylist().count(ERROR)
+                yield from map(str, batch.column(self.layout.key).to_pylist())
 
 
 def read_parquet(file: Path) -> Iterator[dict[str, Any]]:
@@ -156,7 +157,8 @@ def _number(part: Path) -> int:
 
 def _open(file: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(file)
+        # As an open file: pyarrow itself opens no path that is not UTF-8.
+        return pq.ParquetFile(open(file, "rb"))
     except pa.ArrowInvalid as error:
         raise OutputFailed(
             f"{file} is damaged ({error}): give another --output, or --no-resume to replace it."
@@ -173,11 +175,12 @@ def _replace(file: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
     """Write a file that appears under its name only once it is complete."""
     partial = file.with_name(file.name + ".new")
     try:
-        with pq.ParquetWriter(partial, schema) as writer:
-            for table in tables:
-                writer.write_table(table.cast(schema))
-        with open(partial, "rb") as written:
-            os.fsync(written.fileno())
+        with open(partial, "wb") as written:
+            with pq.ParquetWriter(written, schema) as writer:
+                for table in tables:
+                    writer.write_table(table.cast(schema))
+            written.flush()
+            sync(written)
         os.replace(partial, file)
     except OSError:
         partial.unlink(missing_ok=True)
@@ -187,5 +190,5 @@ def _replace(file: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
 def _drop_errors(file: Path) -> None:
     reader = _open(file)
     schema = reader.schema_arrow
-    kept = (table.filter(pa.compute.not_equal(table["status"], "error")) for table in _tables(file))
+    kept = (table.filter(pa.compute.not_equal(table["status"], ERROR)) for table in _tables(file))
     _replace(file, kept, schema)

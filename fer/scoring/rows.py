@@ -15,12 +15,13 @@ COLUMNS = (
     "certain", *PROBABILITIES, "width", "height", "model", "error",
 )  # fmt: skip
 
+ERROR = "error"
 STATUSES = {
     "ok": "a face was found",
     "whole_image": "no face was found in a picture as small and square as a face cut out of a "
     "photo, so that all of it was named",
     "no_face": "no face was found",
-    "error": "the file cannot be read",
+    ERROR: "the file cannot be read",
 }
 """What the column `status` says, and what that means."""
 
@@ -86,7 +87,7 @@ def photo_rows(
 
 def error_row(path: str, error: Exception, model: str) -> dict[str, Any]:
     """Return the one row of a file that cannot be read."""
-    return {"path": safe_path(path), "status": "error", "model": model, "error": str(error)}
+    return {"path": safe_path(path), "status": ERROR, "model": model, "error": str(error)}
 
 
 def safe_path(path: str) -> str:

@@ -13,11 +13,11 @@ from tqdm import tqdm
 from fer.ensemble import Ensemble
 from fer.recognizer import Recognizer
 from fer.scoring.csv_output import CsvOutput, StdoutOutput
-from fer.scoring.folder import Entry, Listing, is_remote, list_folder
+from fer.scoring.folder import Entry, Listing, list_folder, local_path
 from fer.scoring.local import score_entries
 from fer.scoring.output import Output, OutputRefused, Run
 from fer.scoring.parquet_output import ParquetOutput
-from fer.scoring.rows import PHOTOS, Layout, safe_path
+from fer.scoring.rows import ERROR, PHOTOS, Layout, safe_path
 
 STDOUT = "-"
 
@@ -35,6 +35,8 @@ class Summary:
     errors: int
     before: int
     """Photos that the table had already."""
+    errors_before: int
+    """Of these, the ones that could not be read."""
     skipped: int
     """Files that are no photos."""
     stopped: bool
@@ -45,6 +47,8 @@ class Summary:
         text = f"{self.photos} photos, {self.faces} faces, {self.errors} errors"
         if self.before:
             text += f"; {self.before} photos had been done before"
+        if self.errors_before:
+            text += f", {self.errors_before} of them errors"
         if self.skipped:
             text += f"; {self.skipped} files of other kinds skipped"
         if self.stopped:
@@ -81,7 +85,6 @@ def score_folder(
         OutputFailed: if the disk is full; what is complete is kept.
     """
     stop = stop or threading.Event()
-    folder = str(folder).removeprefix("file://")
     listing = list_folder(folder)
     run = describe(folder, recognizer)
     table = open_output(output, run, resume=resume, retry_errors=retry_errors)
@@ -102,7 +105,7 @@ def score_folder(
                     table.write(photo)
                     photos += 1
                     faces += sum(row["status"] == "ok" for row in photo)
-                    errors += photo[0]["status"] == "error"
+                    errors += photo[0]["status"] == ERROR
                     bar.set_postfix(faces=faces, errors=errors, refresh=False)
                     bar.update()
             finally:
@@ -110,7 +113,7 @@ def score_folder(
         finished = not stop.is_set()
     finally:
         table.close(finished)
-    return Summary(photos, faces, errors, before, listing.skipped, not finished)
+    return Summary(photos, faces, errors, before, table.errors, listing.skipped, not finished)
 
 
 def open_output(
@@ -129,7 +132,9 @@ def open_output(
     """
     if str(output) == STDOUT:
         return StdoutOutput(layout)
-    path = Path(output)
+    path = local_path(output)
+    if path is None:
+        raise OutputRefused(f"The output {output} is a URL: give a file on this machine.")
     kinds: dict[str, type[CsvOutput] | type[ParquetOutput]] = {
         ".csv": CsvOutput,
         ".parquet": ParquetOutput,
@@ -141,8 +146,9 @@ def open_output(
     there = next(parent for parent in path.absolute().parents if parent.exists())
     if not there.is_dir():
         raise OutputRefused(f"The output {path} lies in {there}, which is a file: give another.")
-    if path.is_dir():
-        raise OutputRefused(f"The output {path} is a folder: give a file.")
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "no regular file"
+        raise OutputRefused(f"The output {path} is {what}: give a file.")
     return kinds[path.suffix.lower()](
         path, run, resume=resume, retry_errors=retry_errors, layout=layout
     )
@@ -157,8 +163,9 @@ def describe(folder: str | Path, recognizer: Recognizer) -> Run:
     for name, weights in recognizer.network.state_dict().items():
         digest.update(name.encode())
         digest.update(weights.cpu().contiguous().numpy().data)
+    path = local_path(folder)
     return Run(
-        folder=str(folder).rstrip("/") if is_remote(folder) else os.path.realpath(folder),
+        folder=str(folder).rstrip("/") if path is None else os.path.realpath(path),
         model=recognizer.name,
         weights=digest.hexdigest(),
         detector=recognizer.detector.settings,

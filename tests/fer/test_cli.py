@@ -1,4 +1,6 @@
+import io
 import json
+import os
 import subprocess
 import sys
 
@@ -67,3 +69,26 @@ def test_models_lists_accuracy_and_size(cnn_folder):
     line = next(line for line in result.stdout.splitlines() if line.startswith("cnn "))
     assert f"{metrics['splits']['test']['plain']['accuracy']:.2%}" in line
     assert "1.1 MB" in line
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii"])
+def test_a_name_that_the_terminal_cannot_write_is_escaped(encoding, photos, monkeypatch):
+    names = [os.fsdecode(b"caf\xe9.jpg"), "日本.jpg", "one.jpg"]
+    for name in names[:2]:
+        os.link(photos / "one.jpg", photos / name)
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding, errors="strict")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.chdir(photos)
+    app(["predict", "--model", "cnn", *names], standalone_mode=False)
+    terminal.flush()
+    lines = terminal.buffer.getvalue().splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith(b"caf\\udce9.jpg: happy")
+    assert lines[2].startswith(b"one.jpg: happy")
+
+
+def test_a_pipe_is_named_and_not_waited_for(photos):
+    os.mkfifo(photos / "pipe.jpg")
+    result = CliRunner().invoke(app, ["predict", "--model", "cnn", str(photos / "pipe.jpg")])
+    assert result.exit_code == 2
+    assert "not a regular file" in result.stderr

@@ -3,12 +3,14 @@ import stat
 import struct
 import tracemalloc
 import zipfile
+import zlib
 
 import pytest
 
 from app.server.archives import unzip
 from app.server.uploads import SENT, Limits
 from fer.errors import TooMuch, UnreadableArchive
+from tests.corpus import whole
 
 
 def packed(*files: tuple[str | zipfile.ZipInfo, bytes], packing: int = zipfile.ZIP_STORED) -> bytes:
@@ -65,6 +67,71 @@ def test_names_in_utf8_without_saying_so_are_read():
     for place in (6, index):  # take the flag for UTF-8 away, as archives from a Mac lack it
         data = data[:place] + b"\0\0" + data[place + 2 :]
     assert unzip("a.zip", data).entries[0].path == "é.jpg"
+
+
+def in_code_page(names: list[str], encoding: str, extra: bytes = b"") -> bytes:
+    """Return an archive whose names are in a code page, which nothing says."""
+    raw = [name.encode(encoding) for name in names]
+    stand_ins = [f"{number:04}".ljust(len(name), "-") for number, name in enumerate(raw)]
+    infos = [named(stand_in) for stand_in in stand_ins]
+    for info in infos:
+        info.extra = extra
+    data = packed(*((info, b"x") for info in infos))
+    for stand_in, name in zip(stand_ins, raw, strict=True):
+        data = data.replace(stand_in.encode(), name)
+    return data
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp932", ["写真/花見.jpg", "写真/テスト.jpg", "笑顔1.png"]),
+        ("cp932", ["写真/ソ連.jpg"]),  # of whose bytes one is a backslash's
+        ("gbk", ["照片/笑脸.jpg", "新建文件夹/图片1.jpg", "家庭.png"]),
+        ("cp949", ["사진/웃는얼굴.jpg", "새 폴더/가족.jpg"]),
+        ("cp866", ["Новая папка/семья.png", "Новая папка/улыбка.jpg"]),
+        ("cp437", ["Müller/café.jpg", "Möbel.jpg", "Fête été.png"]),
+        ("cp437", ["Ångström.jpg"]),
+        ("cp437", ["niño.jpg"]),
+    ],
+)
+def test_names_in_the_code_page_of_a_country_are_read(encoding, names):
+    batch = unzip("a.zip", in_code_page(names, encoding))
+    assert {entry.path: entry.read() for entry in batch.entries} == dict.fromkeys(names, b"x")
+
+
+def test_the_unicode_name_beside_the_other_counts():
+    raw = "ÅÄ.jpg".encode("cp850")
+    field = struct.pack("<BI", 1, zlib.crc32(raw)) + "Åäö.jpg".encode()
+    extra = struct.pack("<HH", 0x7075, len(field)) + field
+    (entry,) = unzip("a.zip", in_code_page(["ÅÄ.jpg"], "cp850", extra)).entries
+    assert (entry.path, entry.read()) == ("Åäö.jpg", b"x")
+
+
+def test_names_with_backslashes_are_paths():
+    data = packed(
+        (named("photos\\"), b""),
+        (named("photos\\a.jpg"), b"x"),
+        (named("photos\\._a.jpg"), b"x"),
+        (named("photos\\@eaDir\\a.jpg\\SYNOPHOTO_THUMB_XL.jpg"), b"x"),
+    )
+    batch = unzip("a.zip", data)
+    assert [(entry.path, entry.read()) for entry in batch.entries] == [("photos/a.jpg", b"x")]
+    assert batch.skipped == 2
+
+
+def test_two_files_of_one_name_can_be_told_apart():
+    data = packed((named("a\\b.jpg"), b"one"), (named("a/b.jpg"), b"two"))
+    assert {entry.path: entry.read() for entry in unzip("a.zip", data).entries} == {
+        "a/b.jpg": b"one",
+        "a/b (2).jpg": b"two",
+    }
+
+
+def test_where_the_ending_is_unknown_the_first_bytes_decide():
+    batch = unzip("a.zip", packed(("photo", whole("JPEG")), ("b.jfif", b"x"), ("notes", b"x")))
+    assert [entry.path for entry in batch.entries] == ["photo", "b.jfif"]
+    assert batch.skipped == 1
 
 
 @pytest.mark.parametrize(

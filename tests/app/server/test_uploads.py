@@ -2,6 +2,7 @@ import pytest
 
 from app.server.uploads import Limits, uploaded
 from fer.errors import TooMuch
+from tests.corpus import whole
 
 
 def paths(*names: str) -> list[str]:
@@ -31,3 +32,19 @@ def test_limits_are_stated():
         uploaded("mine", files, Limits(files=2))
     with pytest.raises(TooMuch, match="3 MB together, and the limit here is 2 MB"):
         uploaded("mine", files, Limits(total_bytes=2_000_000))
+
+
+def test_two_photos_of_one_name_can_be_told_apart():
+    files = [("a.jpg", b"one"), ("a.jpg", b"two"), ("a (2).jpg", b"three"), ("b", whole("PNG"))]
+    batch = uploaded("mine", files)
+    assert {entry.path: entry.read() for entry in batch.entries} == {
+        "a.jpg": b"one",
+        "a (3).jpg": b"two",
+        "a (2).jpg": b"three",
+        "b": whole("PNG"),
+    }
+
+
+def test_what_is_hidden_is_skipped_but_not_the_folder_chosen():
+    batch = uploaded("mine", [(".mine/a.jpg", b"x"), (".mine/.thumbnails/a.jpg", b"x")])
+    assert ([entry.path for entry in batch.entries], batch.skipped) == (["a.jpg"], 1)

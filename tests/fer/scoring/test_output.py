@@ -240,3 +240,36 @@ def test_paths_are_a_set():
     assert all(name in paths for name in names)
     assert "folder/1000.jpg" not in paths
     assert "x" not in Paths()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF])
+@pytest.mark.parametrize(("kind", "name"), KINDS)
+def test_a_disk_without_locks_is_written_to_and_that_is_said(
+    kind, name, number, tmp_path, monkeypatch, caplog
+):
+    def flock(file, operation):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    write(kind, tmp_path / name, [photo(1)])
+    write(kind, tmp_path / name, [photo(2)])
+    assert len(read(tmp_path / name)) == 2
+    assert "knows no locks" in caplog.text
+
+
+@pytest.mark.parametrize(("kind", "name"), KINDS)
+def test_a_disk_that_knows_no_fsync_is_written_to(kind, name, tmp_path, monkeypatch):
+    def fsync(handle):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr("os.fsync", fsync)
+    write(kind, tmp_path / name, [photo(1)])
+    assert len(read(tmp_path / name)) == 1
+
+
+@pytest.mark.parametrize(("kind", "name"), KINDS)
+def test_errors_of_earlier_runs_are_counted(kind, name, tmp_path):
+    path = tmp_path / name
+    write(kind, path, [photo(1), photo(2, status="error"), photo(3, status="error")])
+    assert write(kind, path, []).errors == 2
+    assert write(kind, path, [], retry_errors=True).errors == 0

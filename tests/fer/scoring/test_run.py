@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from fer.cli import app
+from fer.cli import ERRORS, app
 from fer.recognizer import Recognizer
 from fer.scoring.rows import COLUMNS
 from fer.scoring.run import describe
@@ -74,7 +74,7 @@ def undisturbed(mixed, tmp_path_factory):
     """The table of a run that nothing happened to."""
     output = tmp_path_factory.mktemp("undisturbed") / "out.csv"
     done = score(mixed, output)
-    assert done.exit_code == 0, done.stderr
+    assert done.exit_code == ERRORS, done.stderr
     assert "120 photos, " in done.stderr
     assert "40 errors; 4 files of other kinds skipped." in done.stderr
     return output.read_bytes()
@@ -97,9 +97,9 @@ def test_the_table_has_a_line_for_every_file(undisturbed, tmp_path):
 def test_killed_five_times_it_ends_as_if_nothing_had_happened(mixed, undisturbed, tmp_path):
     output = tmp_path / "out.csv"
     statuses, _ = disturbed(mixed, output, *[signal.SIGKILL.value] * 5, 0)
-    assert set(statuses) <= {-signal.SIGKILL, 0}
+    assert set(statuses) <= {-signal.SIGKILL, ERRORS}
     assert statuses[0] == -signal.SIGKILL
-    assert statuses[-1] == 0
+    assert statuses[-1] == ERRORS
     assert sorted(output.read_bytes().splitlines()) == sorted(undisturbed.splitlines())
 
 
@@ -110,8 +110,8 @@ def test_stopped_in_good_order_it_goes_on(mixed, undisturbed, tmp_path):
     assert "stopped before the end: the same command goes on" in stderr
     assert undisturbed.startswith(output.read_bytes())  # nothing torn
     (interrupted, last), _ = disturbed(mixed, output, signal.SIGINT.value, 0)
-    assert interrupted in (128 + signal.SIGINT, 0)  # 0: the rest was done before
-    assert last == 0
+    assert interrupted in (128 + signal.SIGINT, ERRORS)  # ERRORS: the rest was done before
+    assert last == ERRORS
     assert output.read_bytes() == undisturbed
 
 
@@ -124,22 +124,26 @@ def test_a_second_run_does_only_what_is_new(mixed, undisturbed, tmp_path):
     os.link(mixed / "=1+1, cmd.jpg", folder / "a.jpg")
     (folder / "b.jpg").unlink()
     os.link(mixed / "=1+1, cmd.jpg", folder / "b.jpg")
-    second = score(folder, output).stderr
-    assert "1 photos, 1 faces, 0 errors; 2 photos had been done before." in second
-    third = score(folder, output, "--retry-errors").stderr
-    assert "1 photos, 1 faces, 0 errors; 2 photos had been done before." in third
+    second = score(folder, output)
+    before = "1 photos, 1 faces, 0 errors; 2 photos had been done before"
+    assert f"{before}, 1 of them errors." in second.stderr
+    assert second.exit_code == ERRORS  # what the table holds counts, whichever run wrote it
+    assert score(folder, output, "--errors-ok").exit_code == 0
+    third = score(folder, output, "--retry-errors")
+    assert f"{before}." in third.stderr
+    assert third.exit_code == 0
     assert pd.read_csv(output)["status"].tolist() == ["ok"] * 3
 
 
 def test_to_stdout_goes_nothing_but_the_table(mixed, undisturbed):
-    done = score(mixed, "-")
+    done = score(mixed, "-", "--errors-ok")
     assert done.exit_code == 0
     assert done.stdout_bytes == undisturbed
 
 
 def test_parquet_has_the_same_table(mixed, undisturbed, tmp_path):
     (tmp_path / "out.csv").write_bytes(undisturbed)
-    assert score(mixed, tmp_path / "out.parquet").exit_code == 0
+    assert score(mixed, tmp_path / "out.parquet").exit_code == ERRORS
     parquet, csv = (
         table.astype({"certain": "boolean"})
         for table in (pd.read_parquet(tmp_path / "out.parquet"), pd.read_csv(tmp_path / "out.csv"))
@@ -151,9 +155,12 @@ def test_parquet_has_the_same_table(mixed, undisturbed, tmp_path):
 def test_mistakes_are_one_sentence(mixed, undisturbed, tmp_path):
     output = tmp_path / "out.csv"
     output.write_bytes(undisturbed)
+    os.mkfifo(tmp_path / "pipe.csv")
     for folder, out, options, sentence in (
         (tmp_path / "nowhere", output, (), "does not exist"),
         (mixed, tmp_path / "out.txt", (), "must end in .csv"),
+        (mixed, "s3://bucket/out.csv", (), "is a URL"),
+        (mixed, tmp_path / "pipe.csv", (), "no regular file"),
         (mixed, output, (), "says what it was made of"),
         (mixed, output, ("--address", "auto"), "--engine ray"),
         (mixed, output, ("--model", "nope"), "no model 'nope'"),
@@ -175,7 +182,7 @@ def test_ray_s_rows_equal_the_local_engine_s(mixed, undisturbed, tmp_path, monke
     assert usage_stats_enabled()  # as long as nobody objects
     output = tmp_path / "out.csv"
     done = score(mixed, output, "--engine", "ray", "--workers", "1")
-    assert done.exit_code == 0, done.stderr
+    assert done.exit_code == ERRORS, done.stderr
     assert not usage_stats_enabled()
     assert sorted(output.read_bytes().splitlines()) == sorted(undisturbed.splitlines())
 
@@ -187,3 +194,54 @@ def test_a_member_s_temperature_makes_another_run():
     first = recognizer.network.configs[0]
     recognizer.network.configs[0] = replace(first, temperature=3.0)
     assert describe("photos", recognizer).weights != before
+
+
+def test_a_pipe_among_the_photos_is_one_row_and_holds_nothing_up(astronaut, tmp_path):
+    """In a process of its own: what waits at a pipe cannot be stopped."""
+    folder, output = tmp_path / "photos", tmp_path / "out.csv"
+    folder.mkdir()
+    os.mkfifo(folder / "a.jpg")
+    os.mkfifo(folder / "control")  # whose ending is unknown
+    (folder / "zero.jpg").symlink_to("/dev/zero")
+    astronaut.save(folder / "b.jpg")
+    command = [sys.executable, "-m", "fer", "score", str(folder), "--output", str(output)]
+    done = subprocess.run([*command, "--model", "cnn"], timeout=120, check=False)
+    assert done.returncode == ERRORS
+    table = pd.read_csv(output).set_index("path")
+    assert table["status"].to_dict() == {"a.jpg": "error", "b.jpg": "ok", "zero.jpg": "error"}
+    assert "not a regular file" in table["error"]["a.jpg"]
+
+
+def test_a_file_url_means_the_folder(astronaut, tmp_path, monkeypatch):
+    for name in ("my photos", "data:x", "100%"):
+        (tmp_path / name).mkdir()
+        astronaut.save(tmp_path / name / "a.jpg")
+    monkeypatch.chdir(tmp_path)
+    escaped = f"file://{tmp_path}/my%20photos"
+    for folder in (
+        escaped,
+        f"file://localhost{tmp_path}/my%20photos",
+        "data:x",
+        f"file://{tmp_path}/100%",
+    ):
+        done = score(folder, "-", "--model", "cnn")
+        assert done.exit_code == 0, done.stderr
+        assert "\na.jpg,ok," in done.stdout
+    output = tmp_path / "my results.csv"
+    assert score(escaped, f"file://{tmp_path}/my%20results.csv", "--model", "cnn").exit_code == 0
+    assert len(pd.read_csv(output)) == 1
+    again = score(tmp_path / "my photos", output, "--model", "cnn")  # it is the same folder
+    assert "1 photos had been done before" in again.stderr
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_folders_that_are_not_utf8_are_read_and_written_to(ending, astronaut, tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    astronaut.save(folder / "a.jpg")
+    output = folder / f"out.{ending}"
+    done = score(folder, output, "--model", "cnn")
+    assert done.exit_code == 0, done.stderr
+    with open(output, "rb") as file:
+        table = pd.read_parquet(file) if ending == "parquet" else pd.read_csv(file)
+    assert table["status"].tolist() == ["ok"]
