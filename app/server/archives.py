@@ -66,10 +66,10 @@ def unzip(name: str, data: bytes, limits: Limits = SENT) -> Batch:
     photos = {
         path: info
         for path, info in files.items()
-        if is_photo(path, partial(_head, archive, info, limits))
+        if is_photo(path, partial(_head, archive, path, info, limits))
     }
     limits.check_total(sum(info.file_size for info in photos.values()))
-    entries = [Entry(path, _reader(archive, info, limits)) for path, info in photos.items()]
+    entries = [Entry(path, _reader(archive, path, info, limits)) for path, info in photos.items()]
     return Batch(name, entries, len(files) - len(photos))
 
 
@@ -81,16 +81,18 @@ def _paths(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
     PowerShell 5 backslashes.
     """
     names = [_unicode(info) for info in infos]
-    unsaid = [
-        info.filename.encode("cp437") for info, name in zip(infos, names, strict=True) if not name
+    unsaid = [_raw(info) for info, name in zip(infos, names, strict=True) if name is None]
+    encoding = _code_page(unsaid) if unsaid else ""
+    decoded = [
+        _raw(info).decode(encoding, "replace") if name is None else name
+        for info, name in zip(infos, names, strict=True)
     ]
-    encoding = _code_page(unsaid)
-    return distinct(
-        [
-            (name or info.filename.encode("cp437").decode(encoding, "replace")).replace("\\", "/")
-            for info, name in zip(infos, names, strict=True)
-        ]
-    )
+    return distinct([name.replace("\\", "/") for name in decoded])
+
+
+def _raw(info: zipfile.ZipInfo) -> bytes:
+    """Return a name as it stands in the archive, which `zipfile` decodes byte by byte."""
+    return info.filename.encode("cp437")
 
 
 def _unicode(info: zipfile.ZipInfo) -> str | None:
@@ -121,9 +123,9 @@ def _code_page(names: Sequence[bytes]) -> str:
     return CODE_PAGES[0] if LONE.search(text) and best.encoding in TWO_BYTES else best.encoding
 
 
-def _head(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) -> bytes:
+def _head(archive: zipfile.ZipFile, path: str, info: zipfile.ZipInfo, limits: Limits) -> bytes:
     try:
-        return _reader(archive, info, limits, HEAD)()
+        return _reader(archive, path, info, limits, HEAD)()
     except OSError:  # nothing says that it is a photo
         return b""
 
@@ -138,12 +140,16 @@ def _open(data: bytes) -> zipfile.ZipFile:
 
 
 def _reader(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits, size: int | None = None
+    archive: zipfile.ZipFile,
+    path: str,
+    info: zipfile.ZipInfo,
+    limits: Limits,
+    size: int | None = None,
 ) -> Callable[[], bytes]:
     """Return what unpacks one file, or so much of it, checked; it raises nothing but OSError."""
 
     def read() -> bytes:
-        if reason := _refusal(info, limits):
+        if reason := _refusal(path, info, limits):
             raise OSError(errno.EPERM, reason)
         try:
             # No more is unpacked than the index states, whatever the data would give;
@@ -158,9 +164,9 @@ def _reader(
     return read
 
 
-def _refusal(info: zipfile.ZipInfo, limits: Limits) -> str | None:
+def _refusal(path: str, info: zipfile.ZipInfo, limits: Limits) -> str | None:
     """Say why a file is not unpacked, as a part of a sentence."""
-    parts = info.filename.replace("\\", "/").split("/")
+    parts = path.split("/")
     drive = parts[0][1:2] == ":"  # not any colon: 12:30.jpg is a name
     if not parts[0] or drive or ".." in parts:
         return "its name leads out of the archive"

@@ -368,11 +368,9 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _check_high_bytes(image: Image.Image) -> None:
     """Refuse colours of 16 bits if the upper eight, which Pillow keeps, hold too little."""
-    largest = max(
-        high
-        for band, (_, high) in zip(image.getbands(), _extrema(image), strict=True)
-        if band not in "Aa"
-    )
+    extrema = np.reshape(image.getextrema(), (-1, 2)).tolist()
+    bands = zip(image.getbands(), extrema, strict=True)
+    largest = max(high for band, (_, high) in bands if band not in "Aa")
     if largest < 64:
         raise UnreadableImage(
             "The colours fill less than 15 of their 16 bits, and how many is not said: save the "
@@ -380,15 +378,10 @@ def _check_high_bytes(image: Image.Image) -> None:
         )
 
 
-def _extrema(image: Image.Image) -> list[tuple[int, int]]:
-    found = image.getextrema()
-    return list(found) if len(image.getbands()) > 1 else [found]
-
-
 def flatten(image: Image.Image, samples: tiff.Samples = tiff.UNSAID) -> Image.Image:
     """Return a new image that is 8-bit and RGB."""
     clear = image.has_transparency_data and not any(
-        _rgba(image.crop(place)).getextrema()[3][1] >= SEEN for place in _tiles(image)
+        np.asarray(_rgba(image.crop(place)))[..., 3].max() >= SEEN for place in _tiles(image)
     )
     if image.mode == "RGB" and not image.has_transparency_data and samples.bits is None:
         return image.copy()
