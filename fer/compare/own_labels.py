@@ -1,8 +1,9 @@
 """A user's own photos: the batch scorer's table and true labels -> answers to compare.
 
-The labels are a CSV with `path` and `label`, and with `face` where photos show several. A label
-is one of the seven emotions or its number. Faces are numbered from 1 in reading order; in tables
-without the column `certain`, which older versions wrote, from 0 and from left to right.
+The labels are a CSV with `path` and `label`, and with `face` where photos show several, as
+`fer.compare.tables` reads it. A label is one of the seven emotions or its number. Faces are
+numbered from 1 in reading order; in tables without the column `certain`, which older versions
+wrote, from 0 and from left to right.
 """
 
 from collections.abc import Sequence
@@ -14,11 +15,16 @@ import pandas as pd
 
 from fer.artifacts.report import PROBABILITIES
 from fer.compare.metrics import Answers
-from fer.emotions import EMOTIONS
+from fer.compare.tables import number, plain, read_table
+from fer.emotions import emotion_number
 from fer.errors import UnreadableTable
 
 SCORED = ("ok", "whole_image")
 """What the batch scorer calls the rows that hold a face."""
+
+
+NAMED = 3
+"""Photos named for each reason, where none is left to compare."""
 
 
 @dataclass(frozen=True)
@@ -43,36 +49,41 @@ def match(scores: Sequence[IO[bytes]], labels: IO[bytes]) -> Labelled:
     Raises:
         UnreadableTable: if a file is not such a table, or nothing is left to compare.
     """
-    truth = _read(labels, ["path", "label"])
-    by_face = "face" in truth
+    truth = read_table(labels, ["path", "label"])
+    by_face = "face" in truth and truth["face"].str.strip().any()
     keys = ["path", "face"] if by_face else ["path"]
     left_out: dict[str, list[str]] = {}
     truth["path"] = truth["path"].map(_path)
     truth["label"] = truth["label"].map(_label)
     if by_face:
-        truth["face"] = pd.to_numeric(truth["face"], errors="coerce")
+        truth["face"] = truth["face"].map(number)
     _leave_out(left_out, truth, truth["label"].isna(), "has a label that is none of the seven")
     truth = truth[truth["label"].notna()].drop_duplicates([*keys, "label"])
     twice = truth.duplicated(keys, keep=False)
     _leave_out(left_out, truth, twice, "has two labels that differ")
     truth = truth[~twice]
 
-    tables = [_read(file, ["path", "status", "face", "model", *PROBABILITIES]) for file in scores]
+    tables = [
+        read_table(file, ["path", "status", "face", "model", *PROBABILITIES]) for file in scores
+    ]
     if by_face:
         _check_numbering(tables, truth)
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
     if table.empty:
         raise UnreadableTable("The batch scorer's table has no rows.")
     table["path"] = table["path"].map(_path)
-    table["face"] = pd.to_numeric(table["face"], errors="coerce")
+    table["face"] = table["face"].map(number)
+    truth["path"] = _as_scored(truth["path"], set(table["path"]))
     models = []
     for name, rows in table.groupby("model", sort=False):
         models.append(_answers(str(name), rows, truth, keys, left_out))
     models = [answers for answers in models if len(answers.table)]
     if not models:
-        raise UnreadableTable(
-            "No face has both a score and a label: are the paths of the two tables the same?"
+        reasons = "; ".join(
+            f"{len(paths):,} × {reason} ({', '.join(paths[:NAMED])}{' …' * (len(paths) > NAMED)})"
+            for reason, paths in left_out.items()
         )
+        raise UnreadableTable(f"No face has both a score and a label: {reasons}.")
     return Labelled(models, left_out)
 
 
@@ -92,7 +103,7 @@ def _answers(
     other = ~scored & (rows["status"] != "no_face")
     _leave_out(left_out, rows, other, "could not be read")
     rows = rows[scored]
-    probabilities = rows[PROBABILITIES].apply(pd.to_numeric, errors="coerce")
+    probabilities = rows[PROBABILITIES].map(number)
     sound = np.isclose(probabilities.sum(axis=1, skipna=False), 1, atol=1e-2)
     _leave_out(left_out, rows, ~sound, "has probabilities that do not sum to 1")
     rows = rows[sound].assign(**probabilities[sound])
@@ -146,31 +157,45 @@ def _leave_out(
         left_out.setdefault(reason, []).extend(new)
 
 
-def _read(file: IO[bytes], columns: list[str]) -> pd.DataFrame:
-    name = getattr(file, "name", "The file")
-    try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
-    except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
-        raise UnreadableTable(f"{name} is not a CSV: {str(error).splitlines()[0]}") from error
-    table.columns = [str(column).strip().lower() for column in table.columns]
-    if table.columns.has_duplicates:
-        raise UnreadableTable(f"{name} has two columns of one name: leave one of them out.")
-    if missing := [column for column in columns if column not in table]:
-        raise UnreadableTable(
-            f"{name} has no column {', '.join(missing)}; it needs {', '.join(columns)}."
-        )
-    return table
-
-
 def _path(path: str) -> str:
     """Write a path as the batch scorer does, without the `./` it puts before formulas."""
-    return path.strip().replace("\\", "/").removeprefix("./")
+    return plain(path).replace("\\", "/").removeprefix("./")
 
 
 def _label(label: str) -> float:
     """Return an emotion's number, given its name or number; not-a-number for anything else."""
-    text = label.strip().lower()
-    if text in EMOTIONS:
-        return EMOTIONS.index(text)
-    numbers = [str(number) for number in range(len(EMOTIONS))]
-    return numbers.index(text) if text in numbers else np.nan
+    number_ = emotion_number(plain(label))
+    return np.nan if number_ is None else number_
+
+
+def _ends_alike(one: str, other: str) -> bool:
+    """Say whether one path is the other's end, in whole names."""
+    return f"/{one}".endswith(f"/{other}") or f"/{other}".endswith(f"/{one}")
+
+
+def _as_scored(paths: pd.Series, scored: set[str]) -> pd.Series:
+    """Write labels' paths as the scores have them: other capitals, or from another folder on.
+
+    From another folder only where not one path is the same, and only if one photo can be meant.
+    """
+    by_case: dict[str, list[str]] = {}
+    by_name: dict[str, list[str]] = {}
+    for path in scored:
+        by_case.setdefault(path.casefold(), []).append(path)
+        by_name.setdefault(path.rpartition("/")[2], []).append(path)
+    none_the_same = not scored.intersection(paths)
+
+    def find(path: str) -> str:
+        found = by_case.get(path.casefold(), [])
+        if path not in scored and not found and none_the_same:
+            named = by_name.get(path.rpartition("/")[2], [])
+            found = [
+                one
+                for one in named
+                if f"/{path}".endswith(f"/{one}") or f"/{one}".endswith(f"/{path}")
+            ]
+        return found[0] if path not in scored and len(found) == 1 else path
+
+    renamed = paths.map(find)
+    # Two labels that would become those of one photo stay as they are.
+    return renamed.where(~renamed.duplicated(keep=False) | paths.duplicated(keep=False), paths)

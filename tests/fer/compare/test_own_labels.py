@@ -1,4 +1,5 @@
 import io
+import unicodedata
 
 import pandas as pd
 import pytest
@@ -86,9 +87,14 @@ def test_two_models_in_one_table_or_in_two():
     ("text", "named"),
     [
         ("", "labels.csv is not a CSV"),
-        ("path;label\na.jpg;happy\n", "labels.csv has no column path, label"),
-        ("path,label\nb.jpg,happy\n", "No face has both a score and a label"),
-        ("path,label\na.jpg,joyful\n", "No face has both a score and a label"),
+        ("photo;label\na.jpg;happy\n", "labels.csv has no column path"),
+        (
+            "path,label\nb.jpg,happy\n",
+            r"1 × has a label but no row of cnn \(b\.jpg\)",
+        ),
+        ("path,label\na.jpg,joyful\n", r"1 × has a label that is none of the seven \(a\.jpg\)"),
+        ("path,label\na.jpg,happy\na,b.jpg,sad\n", "Line 3 of labels.csv has 3 cells"),
+        ("PK\3\4xlsx", "a spreadsheet's own file; save the table as CSV"),
         ('path,label\n"a.jpg,happy\n', "labels.csv is not a CSV"),
     ],
 )
@@ -104,7 +110,7 @@ def test_a_wrong_table_of_scores_is_one_sentence():
         match([labels_file("path,emotion\na.jpg,happy\n")], good)
     with pytest.raises(UnreadableTable, match="has no rows"):
         match([csv([])], labels("path,label\na.jpg,happy\n"))
-    binary = io.BytesIO(b"\xff\xfe\x00PNG")
+    binary = io.BytesIO(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
     with pytest.raises(UnreadableTable, match="is not a CSV"):
         match([binary], labels("path,label\na.jpg,happy\n"))
 
@@ -156,3 +162,74 @@ def test_two_ways_of_numbering_are_not_mixed():
     with pytest.raises(UnreadableTable, match="some, made by an older version"):
         match([csv(old), newer(csv(new))], labels(truth))
     assert len(match([csv(old)], labels(truth)).models[0].table) == 2
+
+
+THREE = [scored("a.jpg"), scored("dé/b.jpg", "sad"), scored("c.jpg", "fear")]
+LABELS = "path,label\na.jpg,happy\ndé/b.jpg,sad\nc.jpg,fear\n"
+
+
+def every_line(end, first_only=False):
+    header, first, *rest = LABELS.splitlines()
+    return "\n".join([header, first + end, *(line if first_only else line + end for line in rest)])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        every_line(","),
+        every_line(",", first_only=True),
+        every_line(",,,,"),
+        LABELS.replace(",", ";").replace("\n", "\r\n"),
+        LABELS.replace(",", "\t"),
+        "sep=;\r\n" + LABELS.replace(",", ";"),
+        "\n\n" + LABELS + ",\n\n,,,\n\n",
+        LABELS.replace("\n", "\r"),
+        LABELS.encode("utf-8-sig"),
+        LABELS.replace(",", "\t").encode("utf-16"),
+        LABELS.replace(",", "\t").encode("utf-16-le"),
+        LABELS.encode("cp1252"),
+        '"Path" , "LABEL"\n"a.jpg", "Happy "\n"dé\\b.jpg","SAD"\n./c.jpg,Fear\n',
+        "path,label\na.jpg,3.0\ndé/b.jpg,4.0\nc.jpg,2\n",
+        "path;label\na.jpg;3,0\ndé/b.jpg;4,0\nc.jpg;2,0\n",
+        "path,label\na.jpg,happiness\ndé/b.jpg,sadness\nc.jpg,fearful\n",
+        unicodedata.normalize("NFD", LABELS),
+        LABELS + LABELS,
+        ",path,label\n0,a.jpg,happy\n1,dé/b.jpg,sad\n2,c.jpg,fear\n",
+        "path,label\n0,a.jpg,happy\n1,dé/b.jpg,sad\n2,c.jpg,fear\n",
+        "path,face,label\na.jpg,,happy\ndé/b.jpg,,sad\nc.jpg,,fear\n",
+        'path,label\n"=""a.jpg""",happy\ndé/b.jpg,sad\nc.jpg,fear\n',
+        "path,label\nA.JPG,happy\ndé/b.jpg,sad\nC.jpg,fear\n",
+        "path,label\nC:\\me\\a.jpg,happy\nC:\\me\\dé\\b.jpg,sad\nC:\\me\\c.jpg,fear\n",
+        "path,label,note\na.jpg,happy\ndé/b.jpg,sad,ok\nc.jpg,fear\n",
+    ],
+)
+def test_labels_as_spreadsheets_and_pandas_write_them(data):
+    file = io.BytesIO(data if isinstance(data, bytes) else data.encode())
+    found = match([csv(THREE)], file)
+    (answers,) = found.models
+    assert answers.table["row"].tolist() == ["a.jpg", "dé/b.jpg", "c.jpg"]
+    assert (answers.labels == answers.predicted).all()
+    assert found.left_out == {}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_scores_saved_by_a_spreadsheet_are_read(encoding):
+    text = csv(THREE).getvalue().decode().replace(",", ";").replace("0.", "0,")
+    text = text.replace("0,7", "70%").replace("\n", ";;\r\n")
+    file = io.BytesIO(text.encode(encoding))
+    found = match([file], labels(LABELS))
+    assert (found.models[0].labels == found.models[0].predicted).all()
+    assert found.left_out == {}
+
+
+def test_a_photo_of_another_folder_is_not_taken_for_one_of_its_name():
+    rows = [scored("a.jpg"), scored("x/b.jpg"), scored("y/b.jpg")]
+    found = match([csv(rows)], labels("path,label\na.jpg,happy\nold/b.jpg,sad\nb.jpg,sad\n"))
+    assert found.models[0].table["row"].tolist() == ["a.jpg"]
+    assert found.left_out["has a label but no row of cnn"] == ["old/b.jpg", "b.jpg"]
+
+
+def test_names_that_differ_in_capitals_are_two_photos():
+    rows = [scored("a.jpg"), scored("A.jpg", "sad")]
+    found = match([csv(rows)], labels("path,label\na.jpg,happy\nA.jpg,sad\n"))
+    assert found.models[0].table["row"].tolist() == ["a.jpg", "A.jpg"]
