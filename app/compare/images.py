@@ -73,7 +73,7 @@ def show_images(models: Sequence[Answers], rows: Sequence[object], name: str) ->
     table = listing(models, rows)
     own = isinstance(rows[0], str)
     if not own:
-        show_gallery(table, models[0].name, name)
+        show_gallery(table, [answers.name for answers in models], name)
     shown = table[["row", "true"]].copy()
     columns: dict[str, Any] = {"row": "photo" if own else "row in fer2013.csv"}
     for answers in models:
@@ -90,31 +90,59 @@ def show_images(models: Sequence[Answers], rows: Sequence[object], name: str) ->
     numbers(table, name)
 
 
-def show_gallery(table: pd.DataFrame, model: str, name: str) -> None:
+def show_gallery(table: pd.DataFrame, models: Sequence[str], name: str) -> None:
     """Show the test images themselves, each with its true and its predicted emotion."""
-    count = len(table)
     try:
         folder = data_folder()
-        if folder is None:
-            return
-        if count > GALLERY and not st.toggle(f"Show all {count} images", key=f"all-{name}"):
-            count = GALLERY
-        lines = table.head(count)
-        found = read_test_images(folder, lines["row"].tolist())
-        pictures, captions = [], []
-        for line in lines.to_dict("records"):
-            if line["row"] in found:
-                pictures.append(read_image(found[line["row"]]))
-                confidence = line[f"{model}: confidence"]
-                captions.append(f"{line['true']} / {line[f'{model}: named']} {confidence:.0%}")
+        if folder is not None:
+            draw_gallery(folder, table, models, name)
     except FerError as error:
         st.warning(str(error), icon=":material/folder_off:")
-        return
+
+
+def draw_gallery(folder: Path, table: pd.DataFrame, models: Sequence[str], name: str) -> None:
+    """Draw test images with what is true, and what the first one or two models say.
+
+    Args:
+        folder: of FER-2013.
+        table: as `fer.compare.paired.listing` returns it.
+
+    Raises:
+        FerError: if the images cannot be read.
+    """
+    count = len(table)
+    if count > GALLERY and not st.toggle(f"Show all {count} images", key=f"all-{name}"):
+        count = GALLERY
+    lines = table.head(count)
+    found = read_test_images(folder, lines["row"].tolist())
+    said = models[:2]
+    pictures, captions = [], []
+    for line in lines.to_dict("records"):
+        if line["row"] in found:
+            pictures.append(read_image(found[line["row"]]))
+            answers = [
+                f"{line[f'{model}: named']} {line[f'{model}: confidence']:.0%}" for model in said
+            ]
+            captions.append(" / ".join([line["true"], *answers]))
     if not pictures:
         st.warning(f"None of these images is in {folder}.", icon=":material/folder_off:")
         return
-    st.caption("true / predicted, with the confidence")
+    st.caption(f"true / {' / '.join(said)}, with the confidence")
     st.image(pictures, captions, width=FACE, alt=captions)
+
+
+def folder_at_hand() -> Path | None:
+    """Return the folder of FER-2013 that is known already, if it holds the test images."""
+    text = st.session_state.get("data_folder") or os.environ.get("FER_DATA", "")
+    if not text:
+        return None
+    try:
+        root = readable_root(st.get_option("server.address"), st.context.headers)
+        own = text == os.environ.get("FER_DATA")
+        folder = Path(text) if own or root is None else find_folder(text, root)
+    except FerError:
+        return None
+    return folder if (folder / "test.parquet").is_file() else None
 
 
 def data_folder() -> Path | None:

@@ -3,15 +3,17 @@
 import pandas as pd
 import streamlit as st
 
+from app.compare.by_groups import by_groups
 from app.compare.head_to_head import head_to_head
 from app.compare.images import numbers
+from app.compare.trust import trust
 from app.compare.views import calibration, confusion, per_class
 from app.figures.comparison import model_colours
 from fer.compare.metrics import summarize
 from fer.compare.own_labels import Labelled, match
 from fer.errors import FerError
 
-VIEWS = ("Confusion", "Per emotion", "Calibration", "Head to head")
+VIEWS = ("Confusion", "Per emotion", "By group", "When to trust it", "Calibration", "Head to head")
 NAMED = 20  # left-out photos named on the page; the CSV has all
 
 
@@ -29,7 +31,8 @@ def own_data() -> None:
         "CSV of true labels",
         type="csv",
         key="own_labels",
-        help="Columns path and label, and face where photos show several.",
+        help="Columns path and label, and face where photos show several. Any further column may "
+        "name groups: light, camera, age band, whatever you know of the photos.",
     )
     if not scores or labels is None:
         st.info(
@@ -83,6 +86,10 @@ def own_data() -> None:
         confusion(found.models, "own-")
     elif view == "Per emotion":
         per_class(found.models, colours, place="own-")
+    elif view == "By group":
+        by_groups(found, "own-")
+    elif view == "When to trust it":
+        trust(found.models, {}, colours, "own-")
     elif view == "Calibration":
         calibration(found.models, colours, "own-")
     else:

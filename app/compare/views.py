@@ -4,11 +4,12 @@ They serve the test images and a visitor's own photos alike; `place` keeps their
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
-from app.compare.images import show, show_images
+from app.compare.images import draw_gallery, folder_at_hand, show, show_images
 from app.figures.comparison import (
     class_shares,
     emotion_bars,
@@ -26,9 +27,10 @@ from fer.compare.metrics import (
     per_emotion,
     share_and_recall,
 )
-from fer.compare.paired import cell_rows, p_text
+from fer.compare.paired import cell_rows, listing, p_text
 from fer.config import ENSEMBLE
 from fer.emotions import EMOTIONS
+from fer.errors import FerError
 
 
 def confusion(models: Sequence[Answers], place: str = "") -> None:
@@ -38,6 +40,10 @@ def confusion(models: Sequence[Answers], place: str = "") -> None:
         "Cells show", kinds, default=kinds[1], required=True, key=f"{place}cells",
         bind="query-params",
     )  # fmt: skip
+    folder = None if place else folder_at_hand()
+    st.caption(
+        "Click a cell to see its images." if folder else "Click a cell to list what is in it below."
+    )
     cells = confusion_table(models)
     shares = kind != "Counts"
     by_model = {answers.name: cells[cells["model"] == answers.name] for answers in models}
@@ -45,8 +51,8 @@ def confusion(models: Sequence[Answers], place: str = "") -> None:
         first, second = by_model
         figure, table = confusion_difference(by_model[first], by_model[second])
         st.markdown(
-            f"What **{second}** has more (blue) or fewer (red) of than **{first}**, in points of "
-            "the row: blue is good on the diagonal and bad off it."
+            f"Where **{second}** is better (blue) or worse (red) than **{first}**: how many more "
+            "of each hundred images of the true emotion it names so."
         )
         name = f"{place}confusion-difference"
         show(figure, table, name, f"Confusion of {second} less that of {first}",
@@ -60,8 +66,14 @@ def confusion(models: Sequence[Answers], place: str = "") -> None:
                     name = f"{place}confusion-{model}"
                     show(confusion_matrix(lines, shares, top), lines, name,
                          f"Confusion matrix of {model}", pick_cell(name, model, place))  # fmt: skip
-        st.caption("All matrices share one colour scale. Click a cell to see its images.")
+        st.caption(
+            "All matrices share one colour scale; each row is what the images of one true emotion "
+            "are named."
+        )
     show_cell(models, place)
+    picked = st.session_state.pop(f"{place}picked", None)
+    if folder is not None and picked:
+        open_cell(models, folder, *picked)
 
 
 def pick_cell(chart: str, model: str, place: str) -> Callable[[], None]:
@@ -74,8 +86,33 @@ def pick_cell(chart: str, model: str, place: str) -> Callable[[], None]:
             st.session_state[f"{place}by"] = model
             st.session_state[f"{place}true"] = true
             st.session_state[f"{place}named"] = predicted
+            st.session_state[f"{place}picked"] = (model, true, predicted)
 
     return pick
+
+
+@st.dialog("Images of a cell", width="large")
+def open_cell(models: Sequence[Answers], folder: Path, by: str, true: str, predicted: str) -> None:
+    """Show a cell's images over the page, where the click was."""
+    order = sorted(models, key=lambda answers: answers.name != by)
+    rows = cell_rows(order[0], true, predicted)
+    st.markdown(cell_sentence(len(rows), by, true, predicted))
+    if not rows:
+        return
+    names = [answers.name for answers in order]
+    try:
+        draw_gallery(folder, listing(order, rows), names, f"dialog-{true}-{predicted}-{by}")
+    except FerError as error:
+        st.warning(str(error), icon=":material/folder_off:")
+
+
+def cell_sentence(images: int, by: str, true: str, predicted: str) -> str:
+    """Say what is in a cell of a model's matrix."""
+    verb = "right" if true == predicted else "wrong"
+    return (
+        f"{images:,} images of **{true}** that {by} names **{predicted}** ({verb}), "
+        "the most confident first"
+    )
 
 
 def show_cell(models: Sequence[Answers], place: str) -> None:
@@ -98,11 +135,7 @@ def show_cell(models: Sequence[Answers], place: str) -> None:
         return
     answers = next(answers for answers in models if answers.name == by)
     rows = cell_rows(answers, true, predicted)
-    verb = "right" if true == predicted else "wrong"
-    st.markdown(
-        f"{len(rows):,} images of **{true}** that {by} names **{predicted}** ({verb}), "
-        "the most confident first"
-    )
+    st.markdown(cell_sentence(len(rows), by, true, predicted))
     others = [other for other in models if other is not answers]
     show_images([answers, *others], rows, f"{place}cell-{true}-{predicted}-{by}")
 

@@ -1,8 +1,9 @@
 """A user's own photos: the batch scorer's table and true labels -> answers to compare.
 
 The labels are a CSV with `path` and `label`, and with `face` where photos show several, as
-`fer.compare.tables` reads it. A label is one of the seven emotions or its number. Faces are
-numbered from 1 in reading order; in tables without the column `certain`, which older versions
+`fer.compare.tables` reads it. A label is one of the seven emotions or its number. Every other
+column may name groups of photos: their light, their camera, whatever the user knows of them. Faces
+are numbered from 1 in reading order; in tables without the column `certain`, which older versions
 wrote, from 0 and from left to right.
 """
 
@@ -21,6 +22,8 @@ from fer.errors import UnreadableTable
 
 SCORED = ("ok", "whole_image")
 """What the batch scorer calls the rows that hold a face."""
+NOT_GIVEN = "not given"
+"""The group of photos whose cell in a group's column is empty."""
 
 
 NAMED = 3
@@ -34,6 +37,8 @@ class Labelled:
     models: list[Answers]
     left_out: dict[str, list[str]]
     """Photos by the reason, as a phrase: "has no label". A photo may stand under several."""
+    groups: tuple[str, ...] = ()
+    """Columns of the models' tables that name groups of photos; a cell that was empty says so."""
 
 
 def match(scores: Sequence[IO[bytes]], labels: IO[bytes]) -> Labelled:
@@ -44,7 +49,8 @@ def match(scores: Sequence[IO[bytes]], labels: IO[bytes]) -> Labelled:
 
     Args:
         scores: one or more CSVs of the batch scorer; each `model` in them is compared.
-        labels: a CSV with `path`, `label` and perhaps `face`.
+        labels: a CSV with `path`, `label`, perhaps `face`, and perhaps columns of groups. A column
+            that the scorer's tables have, too, names none.
 
     Raises:
         UnreadableTable: if a file is not such a table, or nothing is left to compare.
@@ -61,7 +67,7 @@ def match(scores: Sequence[IO[bytes]], labels: IO[bytes]) -> Labelled:
     truth = truth[truth["label"].notna()].drop_duplicates([*keys, "label"])
     twice = truth.duplicated(keys, keep=False)
     _leave_out(left_out, truth, twice, "has two labels that differ")
-    truth = truth[~twice]
+    truth = truth[~twice].copy()
 
     tables = [
         read_table(file, ["path", "status", "face", "model", *PROBABILITIES]) for file in scores
@@ -74,9 +80,12 @@ def match(scores: Sequence[IO[bytes]], labels: IO[bytes]) -> Labelled:
     table["path"] = table["path"].map(_path)
     table["face"] = table["face"].map(number)
     truth["path"] = _as_scored(truth["path"], set(table["path"]))
+    known = {*keys, "label", *table.columns}
+    groups = [str(name) for name in truth.columns if name not in known]
+    truth[groups] = truth[groups].apply(lambda column: column.str.strip().replace("", NOT_GIVEN))
     models = []
     for name, rows in table.groupby("model", sort=False):
-        models.append(_answers(str(name), rows, truth, keys, left_out))
+        models.append(_answers(str(name), rows, truth, keys, groups, left_out))
     models = [answers for answers in models if len(answers.table)]
     if not models:
         reasons = "; ".join(
@@ -84,7 +93,7 @@ def match(scores: Sequence[IO[bytes]], labels: IO[bytes]) -> Labelled:
             for reason, paths in left_out.items()
         )
         raise UnreadableTable(f"No face has both a score and a label: {reasons}.")
-    return Labelled(models, left_out)
+    return Labelled(models, left_out, tuple(groups))
 
 
 def _answers(
@@ -92,6 +101,7 @@ def _answers(
     rows: pd.DataFrame,
     truth: pd.DataFrame,
     keys: list[str],
+    groups: list[str],
     left_out: dict[str, list[str]],
 ) -> Answers:
     photos = set(rows["path"])
@@ -114,7 +124,7 @@ def _answers(
         several = rows.duplicated("path", keep=False)
         _leave_out(left_out, rows, several, "has several faces and one label")
         rows = rows[~several]
-    joined = rows.merge(truth[[*keys, "label"]], on=keys)
+    joined = rows.merge(truth[[*keys, "label", *groups]], on=keys)
     if keys != ["path"]:
         _leave_out(left_out, rows, _not_in(truth, rows, keys), "has a face without a label")
         known = truth[truth["path"].isin(rows["path"])]
@@ -123,7 +133,7 @@ def _answers(
     row = joined["path"]
     if keys != ["path"]:
         row = row + "#" + joined["face"].astype(int).astype(str)
-    table = joined[["label", *PROBABILITIES]].astype({"label": int})
+    table = joined[["label", *PROBABILITIES, *groups]].astype({"label": int})
     return Answers(name, table.assign(row=row))
 
 

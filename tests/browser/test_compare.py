@@ -17,6 +17,29 @@ from tools.running import served
 
 pytestmark = pytest.mark.browser
 
+# The least contrast of each kind of text against the page, by WCAG 2.2.
+CONTRASTS = """() => {
+  const rgba = text => text.match(/[\\d.]+/g).map(Number);
+  const app = document.querySelector('[data-testid=stApp]');
+  const page = rgba(getComputedStyle(app).backgroundColor);
+  const light = rgb => rgb.slice(0, 3).map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const contrast = text => {
+    const [r, g, b, alpha = 1] = rgba(text);
+    const seen = [r, g, b].map((v, i) => alpha * v + (1 - alpha) * page[i]);
+    const [dark, pale] = [light(seen), light(page)].sort((x, y) => x - y);
+    return (pale + 0.05) / (dark + 0.05);
+  };
+  const least = (selector, property) => Math.min(...[...document.querySelectorAll(selector)]
+    .map(element => contrast(getComputedStyle(element)[property])));
+  return {
+    number: least('.annotation-text', 'fill'),
+    axis: least('.xtick text, .ytick text, .xtitle, .ytitle', 'fill'),
+    caption: least('[data-testid=stCaptionContainer] p', 'color'),
+  };
+}"""
+
 PATIENCE = 180_000  # milliseconds; the first visit to a server imports torch
 
 
@@ -82,6 +105,11 @@ def test_two_matrices_a_click_and_a_reload(page, compare):
 
     click_cell(page, 1, 2, 4)  # the second is the CNN's, which is the less accurate
     listed = page.get_by_text("images of fear that cnn names sad (wrong)")
+    opened = page.get_by_role("dialog")  # in sight, where the click was
+    expect(opened.get_by_role("img", name="fear / sad")).to_have_count(24)
+    expect(opened.get_by_role("img").first).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    expect(opened).to_have_count(0)
     expect(listed).to_be_visible()
     gallery = page.get_by_role("img", name="fear / sad")
     expect(gallery).to_have_count(24)
@@ -123,6 +151,20 @@ def test_a_figure_downloads_as_a_large_picture_and_as_numbers(page, compare, tmp
     assert sum(int(line["images"]) for line in lines if line["when"] == "after") == 3589
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_texts_of_figures_and_captions_can_be_read(browser, compare, theme):
+    context = browser.new_context(viewport={"width": 1280, "height": 1500}, color_scheme=theme)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    open_page(page, f"{compare}?models=cnn&view=Confusion")
+    expect(page.locator(".js-plotly-plot .annotation-text")).to_have_count(49)
+    measured = page.evaluate(CONTRASTS)
+    assert {"number", "axis", "caption"} == set(measured)
+    for kind, contrast in measured.items():
+        assert contrast >= 4.5, (kind, contrast)
+    context.close()
+
+
 def test_views_are_addresses(page, compare):
     open_page(page, compare)
     page.get_by_text("Head to head", exact=True).click()
@@ -141,5 +183,6 @@ def test_fits_a_phone(browser, compare):
     main = page.get_by_test_id("stMain")
     assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
     click_cell(page, 0, 3, 3)
-    expect(page.get_by_text("names happy (right)")).to_be_visible(timeout=PATIENCE)
+    said = page.get_by_role("dialog").get_by_text("names happy (right)")
+    expect(said).to_be_visible(timeout=PATIENCE)
     context.close()

@@ -427,3 +427,32 @@ def test_a_wrong_upload_is_a_sentence(models):
     app.file_uploader(key="own_labels").upload("labels.csv", b"photo,mood\n1,2\n").run()
     assert not app.exception
     assert "labels.csv has no column path, label" in app.error[0].value
+
+
+def test_your_own_groups_are_compared(models):
+    app = open_page(view="Your own data", own_view="By group")
+    scores, labels = own_files(
+        "path,label,light,id\na.jpg,happy,dim,1\nb.jpg,happy,dim,2\nc.jpg,fear,bright,3\n"
+        "d.jpg,sad,,4\n"
+    )
+    app.file_uploader(key="own_scores").upload("scores.csv", scores)
+    app.file_uploader(key="own_labels").upload("labels.csv", labels).run()
+    assert not app.exception
+    (table,) = [frame.value for frame in app.dataframe if "p_corrected" in frame.value]
+    cnn = table[table["model"] == "cnn"].set_index("group")
+    assert cnn["faces"].to_dict() == {"dim": 2, "bright": 1, "not given": 1}
+    assert cnn.loc["dim", "accuracy"] == 0.5
+    assert "**cnn** is right least often on **dim**: 50% of 2 faces, 100% elsewhere" in texts(app)
+    assert "could be chance" in texts(app)
+    app.selectbox(key="own-group").select("bright").run()
+    matrix = charts(app)["own-group-confusion-cnn"]["data"][0]["z"]
+    assert sum(map(sum, matrix)) == 1
+
+
+def test_labels_without_groups_say_how_to_name_them(models):
+    app = open_page(view="Your own data", own_view="By group")
+    scores, labels = own_files("path,label\na.jpg,happy\nb.jpg,happy\n")
+    app.file_uploader(key="own_scores").upload("scores.csv", scores)
+    app.file_uploader(key="own_labels").upload("labels.csv", labels).run()
+    assert not app.exception
+    assert "names no groups" in app.info[0].value
