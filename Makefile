@@ -40,7 +40,8 @@ floors: | .venv/bin/uv
 	$(BIN)/uv venv --clear --python 3.11 $(FLOORS)
 	$(BIN)/uv pip install --python $(FLOORS)/bin/python --resolution lowest-direct -e '.[test]'
 	$(FLOORS)/bin/python -m pytest docs/library.md tests/package tests/fer tests/app/figures \
-	  tests/pages tests/training tests/hub --ignore tests/fer/faces/test_corpus.py
+	  tests/pages/test_upload.py tests/training/test_engine.py tests/training/test_recipe.py \
+	  tests/training/test_main.py --ignore tests/fer/faces/test_corpus.py
 
 clean:
 	rm -rf .venv build dist *.egg-info
