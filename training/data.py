@@ -88,7 +88,11 @@ def load_split(folder: Path, split: str) -> Split:
     try:
         table = pd.read_parquet(path, columns=["image", "label", "ferplus_votes", "row"])
     except (ValueError, OSError) as error:  # pyarrow's errors are kinds of these two
-        raise BadData(f"{path} cannot be read: {error}") from error
+        reason = str(error).strip().splitlines()[0]
+        raise BadData(
+            f"{path} cannot be read ({reason}): `python -m training prepare` makes such files of "
+            "what others hand out."
+        ) from error
     if table.empty:
         raise BadData(f"{path} holds no images.")
     labels = table["label"].to_numpy()

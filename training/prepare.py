@@ -1,35 +1,44 @@
 """FER-2013 as people have it -> the Parquet folder that this package trains on.
 
-    python -m training prepare fer2013.csv DIR      # the official file
+    python -m training prepare fer2013.csv DIR      # the official file, or icml_face_data.csv
     python -m training prepare archive/ DIR         # train/angry/*.jpg, test/angry/*.jpg, …
-    python -m training prepare parquet/ DIR         # train.parquet, validation.parquet, …
+    python -m training prepare parquet/ DIR         # train.parquet, …, or as the Hub lays them out
 
 FER+ votes are taken from `fer2013new.csv` where it lies beside `fer2013.csv`.
 """
 
 import io
+import json
+import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from PIL import Image
 from tqdm import tqdm
 
 from fer.compare.fer2013 import OFFICIAL_CLASSES
-from fer.emotions import EMOTIONS
+from fer.emotions import EMOTIONS, emotion_number
 from fer.errors import UnreadableImage
-from fer.faces.images import EXTENSIONS, read_image
+from fer.faces.images import HEAD, read_image
 from fer.faces.preprocessing import FACE_SIZE
 from fer.ferplus import ANSWERS
+from fer.files import is_lfs_pointer, read_regular
+from fer.scoring.folder import is_aside, is_photo
 from training.data import OFFICIAL_COUNTS, SPLITS, BadData, load_split
 
-USAGE = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
-FOLDERS = {"train": ("train", "training"), "validation": ("validation", "val", "publictest")} | {
-    "test": ("test", "privatetest")
+ALIASES = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev", "publictest"),
+    "test": ("test", "privatetest"),
 }
+"""What the splits are called, in lower case: as a usage in the csv, a folder, or a file."""
+SPLIT_OF = {alias: name for name, aliases in ALIASES.items() for alias in aliases}
 HELD_OUT = 0.1
 """Share of train that becomes validation where a source has none."""
 
@@ -45,23 +54,28 @@ def prepare(source: Path, target: Path) -> list[str]:
         Sentences that say how the result differs from the official split.
 
     Raises:
-        BadData: if the source is none of these, or is damaged.
+        BadData: if the source is none of these, or is damaged; it names the source's own row.
     """
     if source.is_file():
         tables = _from_csv(source)
-    elif (source / "train.parquet").is_file():
-        if missing := [name for name in SPLITS if not (source / f"{name}.parquet").is_file()]:
-            raise BadData(f"{source} has no {missing[0]}.parquet.")
-        tables = {name: pd.read_parquet(source / f"{name}.parquet") for name in SPLITS}
+    elif files := _parquet_files(source):
+        tables = {name: _from_parquet(paths) for name, paths in files.items()}
     elif source.is_dir():
         tables = _from_folders(source)
     else:
         raise BadData(f"There is no {source}.")
+    tables = {name: table for name, table in tables.items() if len(table)}
+    if missing := sorted({"train", "test"} - tables.keys()):
+        raise BadData(f"{source} has no images of {' and none of '.join(missing)}.")
     remarks = []
     if "validation" not in tables:
-        held_out = tables["train"].sample(frac=HELD_OUT, random_state=0).sort_index()
+        train = tables["train"].reset_index(drop=True)
+        if len(train) < 2:
+            raise BadData(f"{source} has one image to train on and none to validate with.")
+        count = max(1, round(HELD_OUT * len(train)))
+        held_out = train.sample(count, random_state=0).sort_index()
         tables["validation"] = held_out
-        tables["train"] = tables["train"].drop(held_out.index)
+        tables["train"] = train.drop(held_out.index)
         remarks.append(
             f"The source has no validation images: {len(held_out)} of train were held out, so "
             "figures are not comparable with those on the official split."
@@ -97,58 +111,183 @@ def differences(folder: Path) -> list[str]:
 
 
 def _from_csv(path: Path) -> dict[str, pd.DataFrame]:
-    try:
-        table = pd.read_csv(path, usecols=["emotion", "pixels", "Usage"])
-    except (ValueError, UnicodeDecodeError) as error:
+    table = _read_csv(path)
+    if missing := [name for name in ("emotion", "pixels", "usage") if name not in table]:
         raise BadData(
-            f"{path} is not fer2013.csv ({error}); of Parquet files and photos give the folder."
-        ) from error
+            f"{path} is not fer2013.csv, it has no column {', '.join(missing)}: give the file with "
+            "emotion, pixels and Usage; of Parquet files and photos give the folder."
+        )
+    splits = [SPLIT_OF.get(usage.strip().lower()) for usage in table["usage"]]
+    if None in splits:
+        row = splits.index(None)
+        raise BadData(
+            f"Row {row} of {path} has the usage {table['usage'][row]!r}; it is one of Training, "
+            "PublicTest and PrivateTest."
+        )
     votes = _votes(path.with_name("fer2013new.csv"), len(table))
-    if unknown := set(table["Usage"]) - USAGE.keys():
-        raise BadData(f"{path} has rows of usage {sorted(map(str, unknown))}.")
     rows = []
-    for row, (label, pixels) in enumerate(
+    for row, (text, pixels) in enumerate(
         tqdm(zip(table["emotion"], table["pixels"], strict=True), "images", total=len(table))
     ):
+        label = _label(text, f"Row {row} of {path}")
         try:
-            values = np.array(pixels.split(), dtype=np.uint8)
-        except (ValueError, OverflowError, AttributeError) as error:
+            values = np.array([int(value) for value in pixels.split()])
+        except ValueError as error:
             raise BadData(f"Row {row} of {path} has pixels that are not 0 to 255.") from error
         if values.size != FACE_SIZE**2:
             raise BadData(f"Row {row} of {path} has {values.size} pixels, not {FACE_SIZE**2}.")
-        rows.append(_row(Image.fromarray(values.reshape(FACE_SIZE, -1)), label, votes[row], row))
-    whole = pd.DataFrame(rows)
-    return {name: whole[table["Usage"] == usage] for usage, name in USAGE.items()}
+        if values.min() < 0 or values.max() > 255:
+            raise BadData(f"Row {row} of {path} has pixels that are not 0 to 255.")
+        image = Image.fromarray(values.reshape(FACE_SIZE, -1).astype(np.uint8))
+        rows.append(_row(image, label, votes[row], row))
+    whole, of = pd.DataFrame(rows), np.array(splits)
+    return {name: whole[of == name] for name in SPLITS}
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """Read a table as text, its columns' names in lower case; Kaggle's have blanks before them."""
+    with open(path, "rb") as file:
+        if is_lfs_pointer(file.read(200)):
+            raise BadData(f"{path} is a Git LFS pointer, not the data: run `git lfs pull`.")
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+        if len(table.columns) == 1:
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, sep=";")
+    except Exception as error:
+        # A csv may also be packed, and each packing fails in its own ways.
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BadData(
+            f"{path} is not fer2013.csv ({reason}); of Parquet files and photos give the folder."
+        ) from error
+    return table.rename(columns=lambda name: str(name).strip().lower())
+
+
+def _label(value: object, where: str) -> int:
+    number = emotion_number(value)
+    if number is None:
+        raise BadData(
+            f"{where} has the label {str(value)!r}: the labels are 0 to {len(EMOTIONS) - 1}, or "
+            f"{', '.join(EMOTIONS)}."
+        )
+    return number
 
 
 def _votes(path: Path, count: int) -> np.ndarray:
     """Read FER+'s `fer2013new.csv`, whose rows stand in the order of `fer2013.csv`."""
     if not path.is_file():
         return np.zeros((count, len(ANSWERS)), np.int8)
-    table = pd.read_csv(path)
+    table = _read_csv(path)
     if len(table) != count:
         raise BadData(f"{path} has {len(table)} rows, fer2013.csv has {count}.")
-    return table.iloc[:, -len(ANSWERS) :].to_numpy(np.int8)
+    votes = table.iloc[:, -len(ANSWERS) :].apply(pd.to_numeric, errors="coerce").to_numpy()
+    sound = ((votes >= 0) & (votes <= 127)).all(axis=1)  # what an int8 holds; there are ten
+    if votes.shape[1] != len(ANSWERS) or not sound.all():
+        row = int(np.argmin(sound))
+        raise BadData(f"Row {row} of {path} does not end in {len(ANSWERS)} numbers of votes.")
+    return votes.astype(np.int8)
+
+
+def _parquet_files(source: Path) -> dict[str, list[Path]]:
+    """Return the Parquet files of each split, as this package or the Hub lays them out.
+
+    `train.parquet`, `data/train-00000-of-00001.parquet`, `default/train/0000.parquet`; where a
+    folder holds the data twice, what lies highest counts.
+    """
+    found: dict[int, dict[str, list[Path]]] = {}
+    for path in sorted(source.rglob("*.parquet")):
+        inside = path.relative_to(source)
+        if any(map(is_aside, inside.parts)):
+            continue
+        stem = re.sub(r"-\d+-of-\d+$", "", path.stem.lower())
+        folder = inside.parent.name.lower()
+        name = SPLIT_OF.get(stem) or (SPLIT_OF.get(folder) if stem.isdigit() else None)
+        if name:
+            found.setdefault(len(inside.parts), {}).setdefault(name, []).append(path)
+    return found[min(found)] if found else {}
+
+
+def _from_parquet(paths: Sequence[Path]) -> pd.DataFrame:
+    """Read a split; what it lacks of votes and row numbers is none, and counted."""
+    rows: list[dict[str, object]] = []
+    for path in paths:
+        try:
+            file = pq.ParquetFile(path)
+            table = file.read().to_pandas()
+        except (ValueError, OSError) as error:  # pyarrow's errors are kinds of these two
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise BadData(f"{path} cannot be read: {reason}") from error
+        label = next((name for name in ("label", "labels", "emotion") if name in table), None)
+        if label is None or "image" not in table:
+            raise BadData(f"{path} has no columns image and label, but {', '.join(table)}.")
+        names = _label_names(file, label)
+        for number, values in enumerate(table.to_dict("records")):
+            where = f"Row {number} of {path}"
+            value = values[label]
+            if names is not None and isinstance(value, int):
+                value = names[value] if 0 <= value < len(names) else value
+            votes = np.asarray(values.get("ferplus_votes", np.zeros(len(ANSWERS))))
+            if votes.shape != (len(ANSWERS),):
+                raise BadData(f"{where} has other votes than {len(ANSWERS)} numbers.")
+            row = int(values.get("row", len(rows)))
+            rows.append(
+                _kept(values["image"], _label(value, where), votes.astype(np.int8), row, where)
+            )
+    return pd.DataFrame(rows)
+
+
+def _label_names(file: pq.ParquetFile, column: str) -> list[str] | None:
+    """Return what the numbers of a column mean, where the `datasets` library has noted it.
+
+    Others number the emotions in other orders, mostly by the alphabet.
+    """
+    try:
+        features = json.loads((file.schema_arrow.metadata or {})[b"huggingface"])["info"][
+            "features"
+        ]
+        return list(map(str, features[column]["names"]))
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _kept(image: object, label: int, votes: np.ndarray, row: int, where: str) -> dict[str, object]:
+    """Return an image's row: its bytes as they are if they are a grey PNG, else written as one."""
+    data = image.get("bytes") if isinstance(image, dict) else image
+    if not isinstance(data, bytes):
+        raise BadData(f"{where} holds no image but {type(data).__name__}.")
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            as_it_is = (opened.format, opened.mode, opened.size) == ("PNG", "L", (FACE_SIZE,) * 2)
+        grey = opened if as_it_is else _grey(data, where)
+    except OSError as error:
+        raise BadData(f"{where} holds no image: {error}") from error
+    made = {"label": label, "ferplus_votes": votes, "row": np.int32(row)}
+    if as_it_is:
+        return {"image": {"bytes": data, "path": f"{row}.png"}} | made
+    return _row(grey, label, votes, row)
+
+
+def _grey(source: Path | bytes, where: str) -> Image.Image:
+    try:
+        image = read_image(source).convert("L")
+    except UnreadableImage as error:
+        raise BadData(f"{where}: {error}") from error
+    if image.size != (FACE_SIZE, FACE_SIZE):
+        raise BadData(f"{where} is {image.width} x {image.height}; 48 x 48 is expected.")
+    return image
 
 
 def _from_folders(source: Path) -> dict[str, pd.DataFrame]:
-    found = {path.name.lower(): path for path in source.iterdir() if path.is_dir()}
-    tables = {}
+    tables: dict[str, pd.DataFrame] = {}
     no_votes = np.zeros(len(ANSWERS), np.int8)
-    for name, aliases in FOLDERS.items():
+    found = {path.name.lower(): path for path in source.iterdir() if path.is_dir()}
+    for name, aliases in ALIASES.items():
         folder = next((found[alias] for alias in aliases if alias in found), None)
         if folder is None:
             continue
         files = tqdm(list(_labelled_files(folder)), name, unit="image", file=sys.stderr)
         rows: list[dict[str, object]] = []
         for path, label in files:
-            try:
-                image = read_image(path).convert("L")
-            except UnreadableImage as error:
-                raise BadData(f"{path}: {error}") from error
-            if image.size != (FACE_SIZE, FACE_SIZE):
-                raise BadData(f"{path} is {image.width} x {image.height}; 48 x 48 is expected.")
-            rows.append(_row(image, label, no_votes, len(rows)))
+            rows.append(_row(_grey(path, str(path)), label, no_votes, len(rows)))
         tables[name] = pd.DataFrame(rows)
     if missing := {"train", "test"} - tables.keys():
         raise BadData(f"{source} has no folder {' and no folder '.join(sorted(missing))}.")
@@ -156,16 +295,23 @@ def _from_folders(source: Path) -> dict[str, pd.DataFrame]:
 
 
 def _labelled_files(folder: Path) -> Iterator[tuple[Path, int]]:
-    classes = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
-    if unknown := sorted(classes.keys() - set(EMOTIONS)):
+    """Yield the photos of each class; what is hidden, such as `.ipynb_checkpoints`, is none."""
+    classes = [
+        path for path in sorted(folder.iterdir()) if path.is_dir() and not is_aside(path.name)
+    ]
+    labels = {path: emotion_number(path.name) for path in classes}
+    if unknown := [path.name for path, label in labels.items() if label is None]:
         raise BadData(
             f"{folder} has a folder {unknown[0]!r}; the classes are {', '.join(EMOTIONS)}."
         )
-    for label, emotion in enumerate(EMOTIONS):
-        if emotion in classes:
-            for path in sorted(classes[emotion].iterdir()):
-                if path.suffix[1:].lower() in EXTENSIONS:
-                    yield path, label
+    for path, label in sorted(labels.items(), key=lambda pair: (pair[1] or 0, pair[0])):
+        for file in sorted(path.iterdir()):
+            if label is not None and file.is_file() and is_photo(file.name, partial(_head, file)):
+                yield file, label
+
+
+def _head(path: Path) -> bytes:
+    return read_regular(path, size=HEAD)
 
 
 def _row(image: Image.Image, label: int, votes: np.ndarray, row: int) -> dict[str, object]:
