@@ -3,6 +3,8 @@
 streamlit run streamlit_app.py
 """
 
+import sys
+import time
 from pathlib import Path
 
 import streamlit as st
@@ -17,40 +19,57 @@ ICON = Path(__file__).parent / "app" / "icon.svg"
 
 st.set_page_config(page_title="Facial emotions", page_icon=ICON, layout="wide")
 
-page = st.navigation(
-    [
-        st.Page(
-            "pages/upload.py",
-            title="Photos",
-            icon=":material/add_a_photo:",
-            default=True,
-            help="Drop in photos: every face is boxed and named with one of seven emotions.",
-        ),
-        st.Page(
-            "pages/compare.py",
-            title="Compare",
-            icon=":material/leaderboard:",
-            help="The models side by side: which to trust, for what, and what it costs.",
-        ),
-        st.Page(
-            "pages/batch.py",
-            title="Batch",
-            icon=":material/photo_library:",
-            help="A whole folder or a zip in, one table of all faces out.",
-        ),
-    ],
-    position="top",
+NOTICE = (
+    "An expression is not a feeling: the models name what a face shows, learnt from labels that "
+    "people agree on two thirds of the time. Who is looked at has to be told so (EU AI Act, "
+    "Article 50(3), since 2 August 2026), and at work and in education feelings must not be "
+    "inferred from it (Article 5(1)(f)).  \n"
+    "Photos stay in this server's memory and are never written to its disk: those on the Photos "
+    "page until they are cleared or the page is closed, those of a batch until they are scored."
 )
-with st.spinner("Starting: loading the networks' code …"):
-    # The first visitor's run imports torch, which takes seconds; later runs find it there.
-    import fer.recognizer  # noqa: F401
+# Seconds left to a browser to draw the page's frame before the networks' code is loaded, which
+# holds up all else that the server does.
+FIRST_PAINT = 0.5
+
+
+def start() -> None:
+    """Load the networks' code, once in a server's life, behind a page that is drawn already."""
+    slot = st.empty()
+    with slot.container():
+        st.info("Starting: loading the networks' code …", icon=":material/hourglass_top:")
+        st.skeleton(height=300)
+        time.sleep(FIRST_PAINT)
+        import fer.recognizer  # noqa: F401
+    slot.empty()
+
+
+PAGES = [
+    st.Page(
+        "pages/upload.py",
+        title="Photos",
+        icon=":material/add_a_photo:",
+        default=True,
+    ),
+    st.Page("pages/compare.py", title="Compare", icon=":material/leaderboard:"),
+    st.Page("pages/batch.py", title="Batch", icon=":material/photo_library:"),
+]
+HELP = {
+    "Photos": "Drop in photos: every face is boxed and named with one of seven emotions.",
+    "Compare": "The models side by side: which to trust, for what, and what it costs.",
+    "Batch": "A whole folder or a zip in, one table of all faces out.",
+}
+
+page = st.navigation(PAGES, position="hidden")
+# Streamlit's own bar hides behind a mark on a phone.
+with st.container(horizontal=True, gap="xsmall"):
+    for item in PAGES:
+        st.page_link(item, help=HELP[item.title])
 
 body = st.container()
 # Before the page, which may stop early, and below it.
-st.caption(
-    "An expression is not a feeling: the models name what a face shows, learnt from labels that "
-    "people agree on two thirds of the time. Photos stay in this server's memory and are let go "
-    "after they are scored or the page is closed."
-)
+st.caption(NOTICE)
+if "torch" not in sys.modules:
+    with body:
+        start()
 with body:
     page.run()

@@ -1,16 +1,22 @@
 """What the pages share: the models, loaded once for all visitors, and the table of rows."""
 
 import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
+from typing import cast
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.typing import UploadedFile
 
 from fer.artifacts import Artifact, list_models, local_folders
 from fer.emotions import COLOURS
 from fer.errors import FerError
 from fer.faces.detection import Detector
 from fer.recognizer import Recognizer
+from fer.scoring.rows import PROBABILITIES
 
 VARIABLE = "FER_MODELS"
 """Names of the models to offer, folders or Hub ids, separated by commas; `models/` when unset."""
@@ -86,13 +92,34 @@ def load_recognizer(model: str) -> Recognizer:
 def pick_model() -> str:
     """Show the model picker and return the chosen model's name, once its files are there.
 
-    A model that cannot be had is a sentence below the picker; the others are still offered.
+    A model that cannot be had is a sentence below the picker; the others are still offered. The
+    choice goes with the visitor from page to page, and stands in the address by the model's name.
     """
     names = [name for name in offered_models() if _can_answer(name)]
     if not names:
         st.error("There are no models in `models/`: train one with `python -m training train cnn`.")
         st.stop()
-    name = st.selectbox("Model", names, format_func=_describe, key="model", bind="query-params")
+    if st.session_state.get("model") not in names:
+        # Addresses of older versions hold what the picker says of the model as well.
+        asked = st.query_params.get("model", "").partition(" · ")[0]
+        st.session_state.model = asked if asked in names else names[0]
+    name = st.selectbox(
+        "Model",
+        names,
+        format_func=_describe,
+        key="model",
+        persist_state="session",
+        help="Right on so many images of FER-2013's test split, by its own labels.",
+    )
+    if name == names[0]:
+        st.query_params.pop("model", None)
+    else:
+        st.query_params["model"] = name
+    return with_files(name)
+
+
+def with_files(name: str) -> str:
+    """Return a model's name once its files are there; if they cannot be had, the page ends."""
     try:
         artifact = find_artifact(name)
         if not local_folders(name):
@@ -112,6 +139,24 @@ def _can_answer(name: str) -> bool:
         return True  # choosing it says what is wrong
 
 
+def pick_second_model(first: str) -> str | None:
+    """Show the picker of a second model to compare with, and return what is chosen."""
+    names = [name for name in offered_models() if name != first and _can_answer(name)]
+    if not names:
+        return None
+    name = st.selectbox(
+        "Second opinion",
+        names,
+        index=None,
+        placeholder="None",
+        format_func=_describe,
+        key="second",
+        persist_state="session",
+        help="Another model's answer beside the first one's.",
+    )
+    return with_files(name) if name else None
+
+
 def _describe(name: str) -> str:
     if not local_folders(name):
         return name  # a Hub id: asking the Hub about each would hold up the page
@@ -123,16 +168,33 @@ def _describe(name: str) -> str:
 
 
 def show_rows(rows: pd.DataFrame, alt: str) -> None:
-    """Show the scorer's rows, without what is the same in all or of use to programs only."""
+    """Show the scorer's rows, without what is the same in all or of use to programs only.
+
+    Shares are percent signs in every language, as in the figures; the downloads have them as
+    numbers from 0 to 1.
+    """
     shown = rows.drop(
         columns=["x1", "y1", "x2", "y2", "detection", "width", "height", "model"], errors="ignore"
     )
+    for name in ("confidence", *PROBABILITIES):
+        if name in shown:
+            shown[name] = shown[name].astype(float) * 100
     columns = {
         f"p_{emotion}": st.column_config.ProgressColumn(
-            emotion, min_value=0, max_value=1, format="percent", color=colour
+            emotion, min_value=0, max_value=100, format="%.0f%%", color=colour
         )
         for emotion, colour in COLOURS.items()
     }
     columns["path"] = st.column_config.TextColumn("photo", pinned=True, width="medium")
-    columns["confidence"] = st.column_config.NumberColumn(format="percent")
+    columns["confidence"] = st.column_config.NumberColumn(format="%.0f%%")
+    st.space("small")  # for the table's own tools, which would cover what stands above
     st.dataframe(shown, hide_index=True, column_config=columns, placeholder="", alt=alt)
+
+
+def forget_upload(files: Iterable[UploadedFile]) -> None:
+    """Drop Streamlit's hold on uploads, which it would keep until the tab is closed."""
+    context = get_script_run_ctx()
+    assert context is not None, "pages run in a session"
+    manager = cast(MemoryUploadedFileManager, context.uploaded_file_mgr)
+    for file in files:
+        manager.remove_file(context.session_id, file.file_id)

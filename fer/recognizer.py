@@ -248,6 +248,13 @@ class Recognizer:
         ]
         return places, self.crop(image, squares)
 
+    @property
+    def crop_sizes(self) -> set[int]:
+        """The sides in pixels at which the model wants a face; an ensemble may want several."""
+        if isinstance(self.network, Ensemble):
+            return self.network.crop_sizes
+        return {self.config.preprocessing.crop_size}
+
     def crop(self, image: Image.Image, squares: Sequence[Box]) -> Crops:
         """Cut faces out of a photo at each size that the model wants.
 
@@ -255,9 +262,7 @@ class Recognizer:
             image: the upright photo, mode RGB or L.
             squares: what to cut, in its pixels and inside it.
         """
-        network, size = self.network, self.config.preprocessing.crop_size
-        sizes = network.crop_sizes if isinstance(network, Ensemble) else {size}
-        return Crops({side: crop_faces(image, squares, side) for side in sorted(sizes)})
+        return Crops({side: crop_faces(image, squares, side) for side in sorted(self.crop_sizes)})
 
     @torch.inference_mode()
     def probabilities(self, faces: Faces, batch_size: int | None = None) -> Tensor:

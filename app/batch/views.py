@@ -6,20 +6,14 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
-from app.batch.select import ORDERS, ordered, select
 from app.batch.ways_in import jobs
+from app.choice import ORDERS, ask_choice, ordered, select
 from app.figures.emotions import emotion_counts
 from app.server.jobs import Job, to_csv, to_pandas, to_parquet
 from app.shared import show_rows
 from fer.emotions import EMOTIONS
 from fer.wording import duration, percent
 
-STATUSES = {
-    "ok": "face found",
-    "whole_image": "scored whole",
-    "no_face": "no face",
-    "error": "unreadable",
-}
 LIVE_ROWS = 50  # newest rows shown while a batch is being scored
 TABLE_ROWS = 5_000  # rows of a result sent to the browser; the downloads have all
 GALLERY = 48  # faces on a page of the gallery
@@ -103,22 +97,6 @@ def show_summary(job: Job, table: pd.DataFrame) -> None:
     )
 
 
-def filters() -> tuple[list[str], list[str], tuple[float, float]]:
-    """Show the filters and return the statuses, emotions and confidences asked for."""
-    left, middle, right = st.columns([3, 4, 3], gap="medium")
-    statuses = left.pills(
-        "Status",
-        list(STATUSES),
-        format_func=lambda status: STATUSES[status],
-        selection_mode="multi",
-        wrap=True,
-        key="status",
-    )
-    emotions = middle.pills("Emotion", EMOTIONS, selection_mode="multi", wrap=True, key="emotion")
-    low, high = right.slider("Confidence", 0, 100, (0, 100), format="%d%%", key="confidence")
-    return list(statuses), list(emotions), (low / 100, high / 100)
-
-
 def show_gallery(job: Job, rows: pd.DataFrame) -> None:
     """Show the faces of rows, page by page."""
     faces = rows[rows["emotion"].notna()]
@@ -153,7 +131,7 @@ def show_result(job: Job) -> None:
     table = to_pandas(packed)
     show_summary(job, table)
     st.subheader("Faces and files")
-    rows = select(table, *filters())
+    rows = select(table, ask_choice())
     label = f"{len(rows):,} rows" if len(rows) == len(table) else f"{len(rows):,} rows chosen"
     with st.container(horizontal=True):
         downloads(label, "emotions", lambda: packed.take(rows.index.to_numpy()))

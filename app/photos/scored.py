@@ -1,69 +1,93 @@
-"""Photos scored for the page that shows them, and let go."""
+"""The album's photos scored, with what is done so far kept if the visitor goes elsewhere."""
 
-from dataclasses import dataclass, replace
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import streamlit as st
-from PIL import Image
+import torch
 
+from app.photos.album import Album, Found, Result, cut_again, examine
+from app.server.memory import give_back
 from app.shared import load_recognizer
-from fer.drawing import annotate
-from fer.errors import UnreadableImage
-from fer.faces.images import Photo
 from fer.faces.preprocessing import Crops
 from fer.recognizer import Face, Recognizer
+from fer.scoring.local import classify, cores, torch_threads
 
 EXAMPLE = Path(__file__).with_name("examples") / "astronaut.jpg"
-BATCH = 8  # photos decoded and scored together: what is in memory at a time,
-BATCH_PIXELS = 25_000_000  # or fewer, once they have so many pixels
-CROP_SIDE = 192  # pixels; shown at half of that, sharp on dense screens too
 
 
-@dataclass(frozen=True)
-class Scored:
-    """A photo as this page shows it; the original is let go."""
-
-    size: tuple[int, int]
-    picture: Image.Image
-    """With the faces boxed and named."""
-    faces: list[Face]
-    crops: list[Image.Image]
-    inputs: Crops
-    """The faces as the model is given them."""
+def visitors_album() -> Album:
+    """Return the photos of this session; they go with it, or when they are cleared."""
+    return st.session_state.setdefault("album", Album())
 
 
-def score(photos: dict[str, bytes], model: str) -> dict[str, Scored | UnreadableImage]:
-    """Score photos, by digest, in batches; one that cannot be read does not hold up the rest."""
+def look(album: Album, model: str) -> None:
+    """Look for faces in the photos where that was not done, and say how far it is.
+
+    What is found is in the album at once: a visitor who stops it, from here or by the browser's
+    means, sees what is done and can go on.
+    """
+    pending = album.pending
+    if not pending or st.session_state.get("looking_stopped"):
+        return
     recognizer = load_recognizer(model)
-    results: dict[str, Scored | UnreadableImage] = {}
-    progress = st.progress(0.0, "Looking for faces …")
-    read: dict[str, Photo] = {}
-    for done, (digest, data) in enumerate(photos.items(), start=1):
+    slot = st.empty()
+    with slot.container():
+        bar = st.progress(0.0, "Looking for faces …")
+        st.button("Stop here", icon=":material/stop_circle:", key="stop", on_click=stop)
+    with (
+        torch_threads.restored(),
+        ThreadPoolExecutor(cores(), "photos", torch.set_num_threads, (1,)) as pool,
+    ):
+        futures: dict[Future[Result], str] = {
+            pool.submit(examine, recognizer, album.data[digest]): digest for digest in pending
+        }
         try:
-            read[digest] = recognizer.read(data)
-        except UnreadableImage as error:
-            results[digest] = UnreadableImage(str(error))  # which has no hold on the file
-        pixels = sum(photo.image.width * photo.image.height for photo in read.values())
-        if len(read) < BATCH and pixels < BATCH_PIXELS and done < len(photos):
-            continue
-        for (key, photo), faces in zip(
-            read.items(), recognizer.recognize(list(read.values())), strict=True
-        ):
-            results[key] = drawn(recognizer, photo, faces)
-        read = {}
-        progress.progress(done / len(photos), f"Scored {done} of {len(photos)} photos")
-    progress.empty()
-    return results
+            for done, future in enumerate(as_completed(futures), start=1):
+                album.results[futures[future]] = future.result()
+                bar.progress(done / len(pending), f"{done} of {len(pending)} photos")
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+    slot.empty()
+    give_back()
 
 
-def drawn(recognizer: Recognizer, photo: Photo, faces: list[Face]) -> Scored:
-    """Keep of a photo what is shown of it."""
-    image = photo.image  # may be smaller than the photo, in whose pixels the faces are given
-    factors = (image.width / photo.size[0], image.height / photo.size[1])
-    here = [
-        replace(face, box=face.box.scaled(*factors), crop=face.crop.scaled(*factors))
-        for face in faces
-    ]
-    crops = [image.resize((CROP_SIDE, CROP_SIDE), box=face.crop) for face in here]
-    inputs = recognizer.crop(image, [face.crop for face in here])
-    return Scored(photo.size, annotate(image, here), faces, crops, inputs)
+def stop() -> None:
+    """Look no further until the visitor says so."""
+    st.session_state.looking_stopped = True
+
+
+def go_on() -> None:
+    """Look further."""
+    st.session_state.looking_stopped = False
+
+
+def answer(album: Album, model: str) -> None:
+    """Classify the faces that were found and that the model has not answered yet."""
+    missing = {
+        shot.digest: found
+        for shot in album.shots
+        if isinstance(found := album.results.get(shot.digest), Found)
+        and (model, shot.digest) not in album.answers
+    }
+    if not missing:
+        return
+    recognizer = load_recognizer(model)
+    framing = recognizer.config.preprocessing.framing
+    unfit = {digest: found for digest, found in missing.items() if not found.fits(recognizer)}
+    with st.spinner("Asking the model …"):
+        for digest, found in unfit.items():
+            cut_again(recognizer, album.data[digest], found)
+        cuts = [found.cuts[framing] for found in missing.values()]
+        shares = iter(
+            classify(recognizer, [asked(recognizer, crops) for _, crops in cuts]).tolist()
+        )
+        threshold = recognizer.config.threshold
+        for digest, (places, _) in zip(missing, cuts, strict=True):
+            faces = [Face(*place, tuple(next(shares)), threshold) for place in places]
+            album.answers[model, digest] = faces
+
+
+def asked(recognizer: Recognizer, crops: Crops) -> Crops:
+    """Return crops at the sizes that a model wants, of those that were cut for several."""
+    return Crops({side: crops.by_size[side] for side in sorted(recognizer.crop_sizes)})

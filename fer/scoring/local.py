@@ -71,7 +71,7 @@ def score_entries(
     workers = workers or cores()
     stop = stop or threading.Event()
     with (
-        _torch_threads.restored(),
+        torch_threads.restored(),
         ThreadPoolExecutor(readers, "fer-read") as reading,
         ThreadPoolExecutor(workers, "fer-score", torch.set_num_threads, (1,)) as pool,
     ):
@@ -210,4 +210,4 @@ class _TorchThreads:
                     torch.set_num_threads(self._before)
 
 
-_torch_threads = _TorchThreads()
+torch_threads = _TorchThreads()

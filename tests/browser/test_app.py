@@ -1,8 +1,10 @@
 import csv
+import io
 import json
 import re
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
@@ -22,7 +24,7 @@ def photos(tmp_path_factory, astronaut, crowd):
 
 def upload(page: Page, *paths) -> None:
     page.locator("input[type=file]").set_input_files([str(path) for path in paths])
-    page.get_by_role("heading", name="All faces").wait_for()
+    page.get_by_role("button", name="Download CSV").wait_for()
 
 
 def test_a_photo_is_named_and_downloads(page, photos, tmp_path):
@@ -30,6 +32,14 @@ def test_a_photo_is_named_and_downloads(page, photos, tmp_path):
     expect(page.get_by_text("1 · happy")).to_be_visible()
     expect(page.get_by_role("img", name="1 face found")).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(1)
+    for hiding in ("shown", "covered"):
+        page.get_by_role("radio", name=hiding).click()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Picture", exact=True).click()
+        download.value.save_as(tmp_path / f"{hiding}.jpg")
+    shown, covered = (Image.open(tmp_path / f"{name}.jpg") for name in ("shown", "covered"))
+    assert shown.size == covered.size == (512, 512)
+    assert max(covered.getpixel((225, 130))) < 10 < max(shown.getpixel((225, 130)))
 
     with page.expect_download() as download:
         page.get_by_text("Download CSV").click()
@@ -48,8 +58,12 @@ def test_a_photo_is_named_and_downloads(page, photos, tmp_path):
 def test_bad_and_good_files_together(page, photos):
     upload(page, photos / "text.jpg", photos / "crowd.jpg")
     expect(page.get_by_text("This is not an image that can be read")).to_be_visible()
+    expect(page.get_by_role("img", name="crowd.jpg: 40 faces")).to_be_visible()
+    page.get_by_role("button", name="Open", exact=True).click()
     expect(page.get_by_role("img", name="40 faces found")).to_be_visible()
-    expect(page.locator(".js-plotly-plot")).to_have_count(12)
+    expect(page.get_by_role("img", name=re.compile(r"^Face \d+$"))).to_have_count(1 + 12)
+    page.get_by_role("button", name="Show", exact=True).nth(3).click()
+    expect(page.get_by_text("5 · happy").first).to_be_visible()
 
 
 def test_a_file_name_is_text_not_markup(page, photos):
@@ -117,8 +131,51 @@ def test_visitors_at_the_same_time_see_their_own_answers_only(page, photos, brow
         for visitor, name, faces in visits:
             found = visitor.get_by_role("img", name=re.compile(r"faces? found"))
             expect(found).to_have_count(1)
+            expect(visitor.get_by_test_id("stText").first).to_have_text(f"{turn} {name}")
             assert found.get_attribute("alt").startswith(f"{faces} face")
-            assert visitor.get_by_test_id("stText").all_inner_texts() == [f"{turn} {name}"]
-            visitor.get_by_role("button", name="Remove").click()
+            visitor.get_by_role("button", name="Clear all photos").click()
             expect(found).to_have_count(0)
     context.close()
+
+
+def test_sixty_photos_are_a_page_to_look_at_and_stay_while_one_is_elsewhere(page, astronaut):
+    files = []
+    for number in range(60):
+        buffer = io.BytesIO()
+        astronaut.crop((100, 0, 360, 260)).rotate(number / 9).save(buffer, "JPEG")
+        files.append(
+            {"name": f"{number}.jpg", "mimeType": "image/jpeg", "buffer": buffer.getvalue()}
+        )
+    page.locator("input[type=file]").set_input_files(files)
+    expect(page.get_by_text("1 to 24 of 60")).to_be_visible()
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("e => e.scrollHeight") < 6_000
+    assert page.evaluate("document.querySelectorAll('*').length") < 2_500
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+    rows = list(csv.DictReader(download.value.path().open()))
+    assert [row["path"] for row in rows] == [f"{number}.jpg" for number in range(60)]
+
+    page.get_by_role("link", name="Batch").first.click()
+    page.get_by_role("heading", name="Score a whole folder").wait_for()
+    page.get_by_role("link", name="Photos").first.click()
+    expect(page.get_by_text("1 to 24 of 60")).to_be_visible()
+    page.get_by_role("button", name="Clear all photos").click()
+    expect(page.get_by_text("try the example")).to_be_visible()
+
+
+def test_a_model_stands_in_the_address_by_its_name(page, address):
+    page.get_by_role("combobox", name="Model").first.click()
+    page.get_by_role("option", name="lite").click()
+    page.wait_for_url("**/?model=lite")
+    page.goto(f"{address}/?model=cnn+%C2%B7+right+on+67.7%25+of+test+images")
+    page.wait_for_url("**/?model=cnn")
+
+
+def test_files_that_are_no_photos_get_a_sentence_where_one_looks(page):
+    files = [
+        {"name": name, "mimeType": kind, "buffer": b"no photo"}
+        for name, kind in (("notes.txt", "text/plain"), ("film.mp4", "video/mp4"))
+    ]
+    page.locator("input[type=file]").set_input_files(files)
+    expect(page.get_by_test_id("stAlertContentError")).to_have_count(2)

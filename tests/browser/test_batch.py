@@ -100,7 +100,7 @@ def test_a_zip_of_a_mixed_folder_is_scored_end_to_end(page: Page, browser: Brows
     parquet = pq.read_table(downloaded(page, "Parquet:"))
     assert parquet["path"].to_pylist() == [row["path"] for row in rows]
 
-    page.get_by_role("button", name="unreadable").click()
+    page.get_by_role("button", name="error", exact=True).click()
     page.get_by_test_id("stDownloadButton").filter(has_text="4 rows chosen").first.wait_for()
     expect(page.get_by_role("img", name="happy")).to_have_count(0)
     chosen = list(csv.DictReader(downloaded(page, "CSV:").open()))

@@ -1,4 +1,5 @@
 import io
+import json
 import shutil
 import struct
 import zlib
@@ -7,8 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.photos.album import Album
+from app.photos.views import PHOTOS
+from app.server.uploads import Limits
 from app.shared import load_recognizer
 from fer.emotions import EMOTIONS
+from fer.errors import UnreadableImage
+from fer.faces.detection import Detector
 from tests.pages.conftest import jpeg, open_app
 
 
@@ -19,6 +25,30 @@ def upload(app, **files: bytes):
     app.run()
     assert not app.exception
     return app
+
+
+def press(app, start: str, number: int):
+    """Press one of the buttons whose keys start so, by its place among them."""
+    [button for button in app.button if (button.key or "").startswith(start)][number].click().run()
+    assert not app.exception
+    return app
+
+
+def metrics(app) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+@pytest.fixture
+def two_models(monkeypatch, cnn_folder, tmp_path):
+    """The CNN, and the same with a much hotter temperature: flatter probabilities."""
+    for name in ("cnn", "second"):
+        shutil.copytree(cnn_folder, tmp_path / name)
+    config = tmp_path / "second" / "config.json"
+    config.write_text(config.read_text().replace('"temperature": ', '"temperature": 9'))
+    monkeypatch.setattr("fer.artifacts.store.MODELS", tmp_path)
+    load_recognizer.clear()
+    yield tmp_path
+    load_recognizer.clear()
 
 
 def encoded(image: Image.Image, kind: str, **options) -> bytes:
@@ -47,34 +77,116 @@ def test_a_photo_gives_its_face(app, astronaut):
     upload(app, me_jpg=jpeg(astronaut))
     table = app.dataframe[0].value
     assert table["path"].tolist() == ["me.jpg"]
+    assert table["face"].tolist() == [1]
     assert table["emotion"].tolist() == ["happy"]
     probabilities = table[[f"p_{emotion}" for emotion in EMOTIONS]].to_numpy()
-    assert probabilities.sum() == pytest.approx(1, abs=7 * 0.5e-5)  # five decimals each
-    assert any("**1 · happy**" in markdown.value for markdown in app.markdown)
+    assert probabilities.sum() == pytest.approx(100, abs=7 * 0.5e-3)  # five decimals each
+    assert any("**1 · happy" in markdown.value for markdown in app.markdown)
     assert len(app.get("plotly_chart")) == 1
-    assert len(app.get("download_button")) == 2
+    assert [button.label for button in app.get("download_button")] == [
+        "Download CSV",
+        "Download JSON",
+        "Picture",
+    ]
 
 
-def test_several_photos_are_one_table(app, astronaut, crowd):
+def test_several_photos_are_small_until_one_is_opened(app, astronaut, crowd):
     upload(app, one_jpg=jpeg(astronaut), forty_jpg=jpeg(crowd))
     table = app.dataframe[0].value
-    assert table["path"].value_counts().to_dict() == {"forty.jpg": 40, "one.jpg": 1}
-    # Twelve cards of the forty until the rest is asked for.
-    assert len(app.get("plotly_chart")) == 13
-    app.toggle(key="all-1").set_value(True).run()
-    assert len(app.get("plotly_chart")) == 41
+    assert table["path"].tolist() == ["one.jpg"] + ["forty.jpg"] * 40
+    assert metrics(app)["Faces"] == "41"
+    assert not app.get("plotly_chart")
+    assert len(app.get("image")) == 2
+    press(app, "open-", 1)
+    assert len(app.get("image")) == 1 + 1 + 12  # the photo, a face, cards until the rest is asked
+    assert len(app.get("plotly_chart")) == 1
+    next(toggle for toggle in app.toggle if toggle.label == "Show all 40").set_value(True).run()
+    assert len(app.get("image")) == 1 + 1 + 40
+    app.button(key="face-17").click().run()
+    assert any(markdown.value.startswith("**17 · ") for markdown in app.markdown)
+    app.button(key="previous").click().run()
+    assert len(app.get("image")) == 2
+    app.button(key="back").click().run()
+    assert metrics(app)["Photos"] == "2"
+
+
+def test_photos_stay_while_another_page_is_looked_at_and_go_when_cleared(app, astronaut):
+    upload(app, me_jpg=jpeg(astronaut))
+    app.switch_page("pages/batch.py").run()
+    app.switch_page("pages/upload.py").run()
+    assert app.dataframe[0].value["emotion"].tolist() == ["happy"]
+    app.button(key="clear").click().run()
+    assert "try the example" in app.info[0].value
+    assert "album" not in app.session_state or not app.session_state.album.shots
+
+
+def test_photos_come_by_pages(app, astronaut):
+    small = astronaut.crop((100, 0, 360, 260))
+    photos = {f"{number:02}_jpg": jpeg(small.rotate(number / 9)) for number in range(30)}
+    upload(app, **photos)
+    assert len(app.dataframe[0].value) == 30
+    assert len(app.get("image")) == PHOTOS
+    assert any(caption.value == "1 to 24 of 30" for caption in app.caption)
+    app.get_by_key("order").set_value("least sure first").run()
+    table = app.dataframe[0].value.sort_values("confidence")
+    names = [text.value for text in app.text]
+    assert names[0] == table["path"].iloc[0]
+
+
+def test_a_change_of_model_looks_for_no_face_again(astronaut, crowd, monkeypatch, two_models):
+    app = open_app()
+    upload(app, me_jpg=jpeg(astronaut), forty_jpg=jpeg(crowd))
+    before = app.dataframe[0].value["confidence"]
+
+    def fail(self, images):
+        raise AssertionError("faces are looked for again")
+
+    monkeypatch.setattr(Detector, "detect", fail)
+    app.selectbox(key="model").set_value("second").run()
+    assert not app.exception
+    after = app.dataframe[0].value["confidence"]
+    assert len(after) == 41
+    assert after[0] < before[0] - 20
+    assert "".join(app.query_params["model"]) == "second"
+    app.selectbox(key="model").set_value("cnn").run()
+    assert app.dataframe[0].value["confidence"].tolist() == before.tolist()
+
+
+def test_two_models_stand_side_by_side(astronaut, two_models):
+    app = open_app()
+    upload(app, me_jpg=jpeg(astronaut))
+    app.selectbox(key="second").set_value("second").run()
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 2
+    assert [text.value.partition(":")[0] for text in app.text][-2:] == ["cnn", "second"]
+
+
+def test_an_unsure_face_says_so_with_its_two_likeliest_emotions(astronaut, two_models):
+    config = two_models / "cnn" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"threshold": 0.9999}))
+    app = open_app()
+    upload(app, me_jpg=jpeg(astronaut))
+    assert app.dataframe[0].value["certain"].tolist() == [False]
+    assert any("**1 · unsure: happy" in markdown.value for markdown in app.markdown)
+
+
+def test_a_photo_on_its_side_is_turned_and_says_so(app, astronaut):
+    upload(app, side_jpg=jpeg(astronaut.transpose(Image.Transpose.ROTATE_90)))
+    assert "turned a quarter clockwise" in app.info[0].value
+    row = app.dataframe[0].value.iloc[0]
+    assert (row["status"], row["emotion"]) == ("ok", "happy")
 
 
 def test_a_photo_without_a_face_says_so(app):
     upload(app, wall_jpg=jpeg(Image.new("RGB", (800, 600), "beige")))
-    assert app.warning[0].value == "No face was found in this photo."
+    assert "No face was found in this photo" in app.warning[0].value
     assert app.dataframe[0].value["status"].tolist() == ["no_face"]
 
 
-def test_a_small_square_picture_is_scored_whole_and_says_so(app):
+def test_a_small_square_picture_is_the_whole_image_and_says_so(app):
     upload(app, crop_png=encoded(Image.linear_gradient("L").resize((48, 48)), "PNG"))
     assert app.dataframe[0].value["status"].tolist() == ["whole_image"]
-    assert any("scored whole" in caption.value for caption in app.caption)
+    assert any("the whole image" in caption.value for caption in app.caption)
 
 
 @pytest.mark.parametrize(
@@ -117,42 +229,48 @@ def test_unusual_images_get_the_right_answer(app, astronaut, name, make):
     assert row["status"] == "no_face" if name == "dot.png" else row["emotion"] == "happy"
 
 
-def test_shows_where_the_model_looked(app, astronaut):
+def test_shows_where_the_model_looked_beside_the_face(app, astronaut):
     upload(app, me_jpg=jpeg(astronaut))
-    plain = [image.proto.imgs[0].url for image in app.get("image")]
+    assert len(app.get("image")) == 2  # the photo and the face
     app.toggle(key="explain").set_value(True).run()
     assert not app.exception
-    tinted = [image.proto.imgs[0].url for image in app.get("image")]
-    assert plain[0] == tinted[0]  # the photo
-    assert plain[1] != tinted[1]  # the face's crop
+    assert len(app.get("image")) == 4  # the heat and its legend with them
 
 
-def test_the_example_is_one_click(app):
+def test_the_example_is_one_click_and_comes_to_what_is_there(app, crowd):
     app.button(key="example_button").click().run()
     assert not app.exception
     assert app.dataframe[0].value["emotion"].tolist() == ["happy"]
-
-
-def test_an_upload_takes_the_example_s_place(app, crowd):
-    app.button(key="example_button").click().run()
     upload(app, forty_jpg=jpeg(crowd))
-    assert set(app.dataframe[0].value["path"]) == {"forty.jpg"}
+    assert list(dict.fromkeys(app.dataframe[0].value["path"])) == ["astronaut.jpg", "forty.jpg"]
+    app.button(key="clear").click().run()
+    upload(app, forty_jpg=jpeg(crowd))
+    app.button(key="example_button").click().run()
+    assert list(dict.fromkeys(app.dataframe[0].value["path"])) == ["forty.jpg", "astronaut.jpg"]
 
 
-def test_switching_the_model_scores_again(astronaut, monkeypatch, cnn_folder, tmp_path):
-    for name in ("cnn", "second"):
-        shutil.copytree(cnn_folder, tmp_path / name)
-    config = tmp_path / "second" / "config.json"
-    values = config.read_text().replace('"temperature": ', '"temperature": 9')
-    config.write_text(values)  # a much hotter temperature: flatter probabilities
-    monkeypatch.setattr("fer.artifacts.store.MODELS", tmp_path)
-    load_recognizer.clear()
-    app = open_app()
-    upload(app, me_jpg=jpeg(astronaut))
-    before = app.dataframe[0].value["confidence"].item()
-    app.selectbox(key="model").set_value("second").run()
-    assert not app.exception
-    assert app.dataframe[0].value["confidence"].item() < before - 0.2
+def test_what_is_stopped_shows_what_is_done_and_goes_on(app, astronaut):
+    app.session_state.looking_stopped = True
+    app.session_state.album = album = Album()
+    for name in ("a.jpg", "b.jpg"):
+        album.add(name, jpeg(astronaut) + name.encode())
+    album.results[album.shots[0].digest] = UnreadableImage("The file is damaged.")
+    app.run()
+    assert "1 of 2 photos were not looked at yet" in app.warning[0].value
+    assert app.dataframe[0].value["path"].tolist() == ["a.jpg"]
+    app.button(key="go_on").click().run()
+    assert app.dataframe[0].value["path"].tolist() == ["a.jpg", "b.jpg"]
+
+
+def test_a_file_that_is_no_photo_or_too_large_gets_a_sentence(app, monkeypatch, astronaut):
+    monkeypatch.setattr("app.photos.album.SENT", Limits(file_bytes=1_000_000))
+    upload(app, notes_txt=b"I am a text file.", big_jpg=bytes(2_000_000), me_jpg=jpeg(astronaut))
+    assert [error.value.partition(" (")[0].partition(":")[0] for error in app.error] == [
+        "This is not an image that can be read",
+        "The file is not read",
+    ]
+    table = app.dataframe[0].value
+    assert table["status"].tolist() == ["error", "error", "ok"]
 
 
 def test_a_damaged_model_is_a_sentence(astronaut, monkeypatch, cnn_folder, tmp_path):

@@ -1,0 +1,54 @@
+"""What the photos page gives away: the table as CSV and JSON, and the pictures as a zip."""
+
+import json
+from typing import Any
+
+import streamlit as st
+
+from app.photos.album import Album
+from app.photos.views import HIDINGS, zip_of_pictures
+from fer.scoring.csv_output import HEADER, csv_lines
+from fer.scoring.rows import to_frame
+
+
+def show_downloads(album: Album, model: str, rows: list[dict[str, Any]]) -> None:
+    """Show the downloads of all photos; what they send is made when they are pressed."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for label, make, name, mime in (
+            ("CSV", lambda: HEADER + csv_lines(rows), "emotions.csv", "text/csv"),
+            ("JSON", lambda: to_json(rows), "emotions.json", "application/json"),
+        ):
+            st.download_button(
+                f"Download {label}",
+                make,
+                name,
+                mime,
+                icon=":material/download:",
+                on_click="ignore",
+                key=f"download-{label}",
+                help="All faces, with their boxes in pixels of the upright photo.",
+            )
+        if len(album.shots) > 1:
+            with st.popover("Pictures", icon=":material/folder_zip:"):
+                hiding = st.segmented_control(
+                    "Faces in the pictures",
+                    list(HIDINGS),
+                    default="shown",
+                    required=True,
+                    key="hiding-all",
+                    help="Faces that were not found stay to be seen.",
+                )
+                st.download_button(
+                    "Download all as a zip",
+                    lambda: zip_of_pictures(album, model, HIDINGS[hiding]),
+                    "emotions.zip",
+                    "application/zip",
+                    icon=":material/download:",
+                    on_click="ignore",
+                    key="download-pictures",
+                )
+
+
+def to_json(rows: list[dict[str, Any]]) -> str:
+    """Return the table as a list of objects, one a row."""
+    return json.dumps(json.loads(to_frame(rows).to_json(orient="records")), indent=2)

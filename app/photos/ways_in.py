@@ -1,0 +1,86 @@
+"""How photos come into the album: dropped, chosen, pasted, taken, or the example."""
+
+import streamlit as st
+
+from app.photos.album import BYTES, FILES, Album
+from app.photos.scored import EXAMPLE, go_on, visitors_album
+from app.photos.views import open_shot
+from app.server.memory import give_back
+from app.server.uploads import MEGABYTE, SENT
+from app.shared import forget_upload
+from fer.errors import TooMuch
+
+
+def show_ways_in(album: Album) -> None:
+    """Show the ways in; what comes by them is in the album when the page runs again."""
+    round_ = st.session_state.setdefault("photos_round", 0)  # a new one empties the uploader
+    st.file_uploader(
+        "Photos",
+        # Any file, so that one that is no photo gets a sentence on the page.
+        accept_multiple_files=True,
+        key=f"files-{round_}",
+        on_change=take,
+        args=(f"files-{round_}",),
+        help=f"Up to {FILES}, of {SENT.file_bytes // MEGABYTE} MB each and "
+        f"{BYTES // MEGABYTE} MB together. They are read in memory and never written to disk.",
+    )
+    st.caption(
+        f"Drop photos of up to {SENT.file_bytes // MEGABYTE} MB here, choose them, or paste a "
+        "picture (Ctrl+V)."
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Try an example", icon=":material/image:", key="example_button", on_click=take_example
+        )
+        camera_on = st.toggle("Take one with the camera", key="camera_on")
+        if album.shots:
+            st.button(
+                "Clear all photos",
+                icon=":material/delete_sweep:",
+                key="clear",
+                on_click=clear,
+                help="Lets go of the photos and of what was found in them, at once.",
+            )
+    if camera_on:
+        st.camera_input("Camera", key="camera", on_change=take_shot)
+    if refused := st.session_state.pop("refused", None):
+        st.error(refused, icon=":material/error:")
+
+
+def take(key: str) -> None:
+    """Put what was handed in into the album, and empty the uploader."""
+    files = st.session_state[key]
+    put([(file.name, file.getvalue()) for file in files])
+    forget_upload(files)
+    st.session_state.photos_round += 1
+
+
+def take_shot() -> None:
+    """Put the camera's picture into the album."""
+    if shot := st.session_state.camera:
+        number = sum(other.name.startswith("camera-") for other in visitors_album().shots) + 1
+        put([(f"camera-{number}.jpg", shot.getvalue())])
+
+
+def take_example() -> None:
+    """Put the example into the album."""
+    put([(EXAMPLE.name, EXAMPLE.read_bytes())])
+
+
+def put(photos: list[tuple[str, bytes]]) -> None:
+    """Put photos into the album; what is too much is said once the page is drawn."""
+    album = visitors_album()
+    try:
+        for name, data in photos:
+            album.add(name, data)
+    except TooMuch as error:
+        st.session_state.refused = str(error)
+    go_on()
+    open_shot(None)
+
+
+def clear() -> None:
+    """Let go of all photos, and of all that was kept of them."""
+    for name in ("album", "thumbnails", "opened"):
+        st.session_state.pop(name, None)
+    give_back()
