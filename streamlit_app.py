@@ -25,7 +25,8 @@ NOTICE = (
     "Article 50(3), since 2 August 2026), and at work and in education feelings must not be "
     "inferred from it (Article 5(1)(f)).  \n"
     "Photos stay in this server's memory and are never written to its disk: those on the Photos "
-    "page until they are cleared or the page is closed, those of a batch until they are scored."
+    "page until they are cleared or the page is closed, those of a batch until they are scored, "
+    "and small pictures of these as long as its table."
 )
 # Seconds left to a browser to draw the page's frame before the networks' code is loaded, which
 # holds up all else that the server does.

@@ -1,6 +1,7 @@
 """What the pages share: the models, loaded once for all visitors, and the table of rows."""
 
 import os
+import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import cast
@@ -198,3 +199,8 @@ def forget_upload(files: Iterable[UploadedFile]) -> None:
     manager = cast(MemoryUploadedFileManager, context.uploaded_file_mgr)
     for file in files:
         manager.remove_file(context.session_id, file.file_id)
+
+
+def plain(text: str) -> str:
+    """Escape what Markdown, in which labels and captions are written, would take for markup."""
+    return re.sub(r"([^\w\s])", r"\\\1", text, flags=re.ASCII)

@@ -6,17 +6,18 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
+from app.batch.gallery import show_gallery
 from app.batch.ways_in import jobs
-from app.choice import ORDERS, ask_choice, ordered, select
+from app.choice import ask_choice, select
 from app.figures.emotions import emotion_counts
+from app.pictures import HIDINGS, with_faces, zipped
 from app.server.jobs import Job, to_csv, to_pandas, to_parquet
 from app.shared import show_rows
 from fer.emotions import EMOTIONS
-from fer.wording import duration, percent
+from fer.wording import duration
 
 LIVE_ROWS = 50  # newest rows shown while a batch is being scored
 TABLE_ROWS = 5_000  # rows of a result sent to the browser; the downloads have all
-GALLERY = 48  # faces on a page of the gallery
 
 
 def downloads(label: str, name: str, table: Callable[[], pa.Table]) -> None:
@@ -97,44 +98,18 @@ def show_summary(job: Job, table: pd.DataFrame) -> None:
     )
 
 
-def show_gallery(job: Job, rows: pd.DataFrame) -> None:
-    """Show the faces of rows, page by page."""
-    faces = rows[rows["emotion"].notna()]
-    kept = faces[faces.index.isin(list(job.crops))]
-    if kept.empty:
-        st.caption("No faces here.")
-        return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        order = st.selectbox("Order", ORDERS, key="order", width=220)
-        pages = -(-len(kept) // GALLERY)
-        page = st.pagination(pages, key=f"page-{pages}") if pages > 1 else 1
-    if len(kept) < len(faces):
-        st.caption(
-            f"Pictures of {len(kept):,} of these {len(faces):,} faces are kept: the first of each "
-            "emotion."
-        )
-    part = ordered(kept, order).iloc[(page - 1) * GALLERY : page * GALLERY]
-    with st.grid(min_column_width=110):
-        for index, row in zip(part.index.tolist(), part.to_dict("records"), strict=True):
-            said = f"{row['emotion']} {percent(row['confidence'])}"
-            st.image(
-                job.crops[index],
-                caption=said,
-                width="stretch",
-                alt=f"Face {row['face']} of {row['path']}: {said}",
-            )
-
-
 def show_result(job: Job) -> None:
     """Show what came of a job that has ended."""
     packed = job.table()
     table = to_pandas(packed)
     show_summary(job, table)
-    st.subheader("Faces and files")
+    st.header("Faces and files")
     rows = select(table, ask_choice())
     label = f"{len(rows):,} rows" if len(rows) == len(table) else f"{len(rows):,} rows chosen"
     with st.container(horizontal=True):
         downloads(label, "emotions", lambda: packed.take(rows.index.to_numpy()))
+        if job.pictures:
+            download_pictures(job)
     gallery, rest = st.tabs(["Faces", "Table"])
     with gallery:
         show_gallery(job, rows)
@@ -142,6 +117,32 @@ def show_result(job: Job) -> None:
         if len(rows) > TABLE_ROWS:
             st.caption(f"The first {TABLE_ROWS:,} of {len(rows):,} rows; the downloads have all.")
         show_rows(rows.head(TABLE_ROWS), "One row a face, and one for every other file")
+
+
+def download_pictures(job: Job) -> None:
+    """Offer the photos with their boxes as a zip, their faces shown or hidden."""
+    with st.popover("Pictures", icon=":material/folder_zip:"):
+        hiding = st.segmented_control(
+            "Faces in the pictures",
+            list(HIDINGS),
+            default="shown",
+            required=True,
+            key="hiding-batch",
+            help="Faces that were not found stay to be seen.",
+        )
+        st.download_button(
+            f"{len(job.pictures):,} photos as a zip",
+            lambda: zipped(
+                (path, with_faces(data, job.rows_of(path), hiding=HIDINGS[hiding]))
+                for path, data in job.pictures.items()
+            ),
+            "emotions.zip",
+            "application/zip",
+            icon=":material/download:",
+            on_click="ignore",
+            key="download-pictures",
+            help="Small pictures: the photos themselves were let go.",
+        )
 
 
 def leave() -> None:
@@ -154,6 +155,24 @@ def forget(job: Job) -> None:
     """Drop a result now, for everyone who has its address."""
     jobs().forget(job.id)
     leave()
+
+
+@st.dialog("Delete this result?")
+def ask_to_forget(job: Job) -> None:
+    """Ask before a result is dropped."""
+    st.write("Its table and pictures are gone then, for everyone who has its address.")
+    with st.container(horizontal=True):
+        if st.button(
+            "Delete",
+            type="primary",
+            icon=":material/delete:",
+            on_click=forget,
+            args=(job,),
+            key="forget-now",
+        ):
+            st.rerun()
+        if st.button("Keep it", key="forget-not"):
+            st.rerun()
 
 
 def show_job(job: Job) -> None:
@@ -177,7 +196,7 @@ def show_job(job: Job) -> None:
             st.button(
                 "Delete this result",
                 icon=":material/delete:",
-                on_click=forget,
+                on_click=ask_to_forget,
                 args=(job,),
                 key="forget",
             )

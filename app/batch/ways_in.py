@@ -34,10 +34,9 @@ def show_ways_in() -> Job | None:
     with right:
         model = pick_model()
         st.caption(
-            "Scoring goes on in the background, also when this page is closed. The photos are let "
-            "go once they are scored; the table and small pictures of the faces stay in the "
-            f"server's memory for {duration(jobs().kept_seconds)} at most, under an address that "
-            "only you see. Nothing is written to disk."
+            "Scoring goes on in the background, also when this page is closed. The table and small "
+            f"pictures stay in the server's memory for {duration(jobs().kept_seconds)} at most, "
+            "under an address that only you see."
         )
     with left:
         offered = [

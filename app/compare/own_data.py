@@ -9,6 +9,7 @@ from app.compare.images import numbers
 from app.compare.trust import trust
 from app.compare.views import calibration, confusion, per_class
 from app.figures.comparison import model_colours
+from app.shared import plain
 from fer.compare.metrics import summarize
 from fer.compare.own_labels import Labelled, match
 from fer.errors import FerError
@@ -34,6 +35,13 @@ def own_data() -> None:
         help="Columns path and label, and face where photos show several. Any further column may "
         "name groups: light, camera, age band, whatever you know of the photos.",
     )
+    if not scores and labels is None and (labelled := st.session_state.get("labelled")):
+        table, truth = labelled.files()
+        scores, labels = [table], truth
+        st.info(
+            f"Shown are the faces of {plain(labelled.name)} that you labelled on the batch page.",
+            icon=":material/label:",
+        )
     if not scores or labels is None:
         st.info(
             "Score your photos with the batch page or `fer score FOLDER --output scores.csv`, and "

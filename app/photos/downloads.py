@@ -6,7 +6,8 @@ from typing import Any
 import streamlit as st
 
 from app.photos.album import Album
-from app.photos.views import HIDINGS, zip_of_pictures
+from app.photos.views import zip_of_pictures
+from app.pictures import HIDINGS
 from fer.scoring.csv_output import HEADER, csv_lines
 from fer.scoring.rows import to_frame
 

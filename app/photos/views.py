@@ -1,8 +1,5 @@
 """The album on the page: all photos small, or one of them open with a card for each face."""
 
-import io
-import re
-import zipfile
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import PurePosixPath
@@ -17,6 +14,7 @@ from app.choice import ORDERS, ask_choice, ordered, select
 from app.figures.emotions import probability_bars
 from app.photos.album import PORTRAIT_SIDE, Album, Found, Shot
 from app.photos.scored import asked, visitors_album
+from app.pictures import HIDINGS, jpeg, zipped
 from app.shared import load_recognizer
 from fer.drawing import Hiding, annotate, colours_of, hide, tint
 from fer.emotions import EMOTIONS
@@ -29,7 +27,6 @@ PHOTOS = 24  # on a page of the overview
 CARDS = 12  # faces of a photo shown before the visitor asks for the rest
 THUMBNAIL_SIDE = 400  # pixels
 DIFFERENCE = "where the two models differ first"
-HIDINGS: dict[str, Hiding | None] = {"shown": None, "blurred": "blurred", "covered": "covered"}
 TURNED = {90: "a quarter clockwise", 180: "upside down", 270: "a quarter counter-clockwise"}
 
 
@@ -153,13 +150,6 @@ def picture_of(
     return annotate(picture, faces, side or max(picture.size), marked)
 
 
-def jpeg(picture: Image.Image) -> bytes:
-    """Encode a picture to be shown or downloaded."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=88)
-    return buffer.getvalue()
-
-
 def open_shot(shot: Shot | None) -> None:
     """Show one photo open, or all of them small."""
     st.session_state.opened = shot
@@ -263,21 +253,12 @@ def download_picture(album: Album, shot: Shot, model: str) -> None:
 
 
 def zip_of_pictures(album: Album, model: str, hiding: Hiding | None) -> bytes:
-    """Return all photos with their boxes as a zip; two of one name stand under two."""
-    buffer = io.BytesIO()
-    taken: set[str] = set()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for shot in album.shots:
-            if not isinstance(album.results[shot.digest], Found):
-                continue
-            stem = re.sub(r"[^\w. -]", "_", PurePosixPath(shot.name).stem)
-            name, number = f"{stem}-emotions.jpg", 1
-            while name in taken:
-                number += 1
-                name = f"{stem}-emotions-{number}.jpg"
-            taken.add(name)
-            archive.writestr(name, jpeg(picture_of(album, shot, model, hiding=hiding)))
-    return buffer.getvalue()
+    """Return all photos with their boxes as a zip."""
+    return zipped(
+        (shot.name, picture_of(album, shot, model, hiding=hiding))
+        for shot in album.shots
+        if isinstance(album.results[shot.digest], Found)
+    )
 
 
 def show_face(album: Album, shot: Shot, model: str, second: str | None, number: int) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
 from app.server.memory import give_back
 from app.server.uploads import Batch
@@ -33,6 +34,9 @@ from fer.scoring.parquet_output import SCHEMA
 CROPS_EACH = 200
 """Faces of each emotion that the gallery keeps a picture of: some 5 MB for all seven."""
 CROP_SIDE = 112  # pixels
+PICTURE_SIDE = 800  # pixels
+PICTURES_BYTES = 50_000_000
+"""What a batch's small pictures of its photos may take; some 800 of them."""
 READERS = 2  # what is read is at hand, and may unpack to much: few at a time
 CHUNK = 512  # rows kept as dictionaries before they are packed, to a tenth of their size
 
@@ -78,6 +82,10 @@ class Job:
         self.model = recognizer.name
         self.crops: dict[int, bytes] = {}
         """JPEGs of the first faces of each emotion, by their row in the table."""
+        self.pictures: dict[str, bytes] = {}
+        """JPEGs of the photos that these faces are of, small, by path; as many as fit in
+        `PICTURES_BYTES`."""
+        self._pictures_bytes = 0
         self.failure: str | None = None
         """What ended it before its time, other than `cancel`."""
         self._entries: Sequence[Entry] = batch.entries
@@ -139,10 +147,19 @@ class Job:
             parts = [*self._packed, pa.Table.from_pylist(self._rows, schema=SCHEMA)]
         return pa.concat_tables(parts)
 
+    def frame(self) -> pd.DataFrame:
+        """Return the rows so far for pandas."""
+        return to_pandas(self.table())
+
+    def rows_of(self, path: str) -> list[dict[str, Any]]:
+        """Return the rows of one photo."""
+        return self.table().filter(pa.compute.field("path") == path).to_pylist()
+
     @property
     def nbytes(self) -> int:
         """Bytes that the result takes, roughly."""
-        return self.table().nbytes + sum(map(len, list(self.crops.values())))
+        crops = sum(map(len, list(self.crops.values())))
+        return self.table().nbytes + crops + self._pictures_bytes
 
     def _run(self) -> None:
         try:
@@ -197,7 +214,19 @@ class Job:
             buffer = io.BytesIO()
             photo.resize((CROP_SIDE, CROP_SIDE), box=square).save(buffer, "JPEG", quality=80)
             crops[index] = buffer.getvalue()
+        self._keep_picture(rows[0]["path"], photo)
         return crops
+
+    def _keep_picture(self, path: str, photo: Image.Image) -> None:
+        """Keep a small picture of a photo, from which its faces are shown in their place."""
+        if self._pictures_bytes >= PICTURES_BYTES:
+            return
+        small = photo.copy()
+        small.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+        buffer = io.BytesIO()
+        small.save(buffer, "JPEG", quality=80)
+        self.pictures[path] = buffer.getvalue()
+        self._pictures_bytes += len(self.pictures[path])
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:

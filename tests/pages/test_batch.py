@@ -3,9 +3,14 @@ import time
 import zipfile
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from app.pictures import with_faces, zipped
+from app.server.archives import unzip
+from app.server.jobs import Jobs
 from app.server.uploads import Limits
+from app.shared import load_recognizer
 from fer.emotions import EMOTIONS
 from tests.conftest import ROOT
 from tests.pages.conftest import jpeg, open_app
@@ -120,6 +125,7 @@ def test_a_zip_is_scored_and_every_file_accounted_for(mixed):
     assert [button.label for button in app.get("download_button")] == [
         "CSV: 3 rows",
         "Parquet: 3 rows",
+        "2 photos as a zip",
     ]
 
 
@@ -181,6 +187,8 @@ def test_a_deleted_result_is_gone_for_all(mixed):
     app = score_zip(mixed)
     id_ = address(app)
     app.button(key="forget").click().run()
+    assert metrics(open_page(id_))["Faces"] == "2"  # it is asked first
+    app.button(key="forget-now").click().run()
     assert app.file_uploader
     assert "no longer kept" in open_page(id_).warning[0].value
 
@@ -200,6 +208,54 @@ def test_a_zip_that_is_refused_gets_a_sentence_and_stays(monkeypatch, data, sent
     app = score_zip(data)
     assert sentence in app.error[0].value
     assert app.file_uploader[0].value.name == "trip.zip"
+
+
+def test_a_face_in_the_gallery_opens_its_photo(scored):
+    app = open_page(scored)
+    assert any(caption.value == "1 to 2 of 2" for caption in app.caption)
+    names = [button for button in app.button if (button.key or "").startswith("photo-")]
+    assert [button.label for button in names] == ["\\=1\\.jpg", "2\\.jpg"]
+    names[1].click().run()
+    assert not app.exception
+    assert len(app.get("image")) == 3
+    assert any(text.value == "a/2.jpg" for text in app.text)
+
+
+def test_faces_are_labelled_one_by_one_and_compared(scored):
+    app = open_page(scored)
+    app.toggle(key="labelling").set_value(True).run()
+    app.button(key="label-sad").click().run()
+    app.button(key="label-undo").click().run()
+    app.button(key="label-happy").click().run()
+    app.button(key="label-skip").click().run()
+    app.button(key="label-fear").click().run()
+    assert not app.exception
+    assert list(app.session_state.labels[scored].values()) == ["happy", "fear"]
+    assert "label-happy" not in [button.key for button in app.button]
+    app.button(key="label-compare").click().run()
+    assert not app.exception
+    assert app.title[0].value == "Which model to trust, and for what"
+    assert any("that you labelled on the batch page" in info.value for info in app.info)
+    tables = [table.value for table in app.dataframe if "faces" in table.value]
+    assert tables[0]["faces"].tolist() == [2]
+    assert tables[0]["accuracy"].tolist() == [0.5]
+
+
+def test_a_batch_s_pictures_are_small_and_hide_faces(mixed):
+    job = Jobs().start(unzip("trip.zip", mixed), load_recognizer("cnn"), "cnn")
+    assert job.wait(PATIENCE)
+    assert list(job.pictures) == ["a/=1.jpg", "a/2.jpg"]
+    data = zipped(
+        (path, with_faces(picture, job.rows_of(path), hiding="covered"))
+        for path, picture in job.pictures.items()
+    )
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.namelist() == ["a__1-emotions.jpg", "a_2-emotions.jpg"]
+        picture = Image.open(archive.open("a_2-emotions.jpg"))
+    row = job.rows_of("a/2.jpg")[0]
+    factor = picture.width / row["width"]
+    centre = ((row["x1"] + row["x2"]) / 2 * factor, (row["y1"] + row["y2"]) / 2 * factor)
+    assert max(picture.getpixel((int(centre[0]), int(centre[1])))) < 20
 
 
 def ways(app: AppTest) -> list[str]:

@@ -1,0 +1,90 @@
+"""The faces of a batch: page by page, each with a way to its photo, and to be labelled."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app.batch.labelling import show_labelling
+from app.choice import ORDERS, ordered
+from app.pictures import jpeg, with_faces
+from app.server.jobs import Job
+from app.shared import plain
+from fer.emotions import EMOTIONS
+from fer.scoring.rows import PROBABILITIES
+from fer.wording import named
+
+GALLERY = 48  # faces on a page
+
+
+def show_gallery(job: Job, rows: pd.DataFrame) -> None:
+    """Show the faces of rows, page by page, or one after the other to be labelled."""
+    faces = rows[rows["emotion"].notna()]
+    kept = faces[faces.index.isin(list(job.crops))]
+    if kept.empty:
+        st.caption("No faces here.")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        order = st.selectbox("Order", ORDERS, key="order", width=220)
+        labelling = st.toggle(
+            "Label these faces",
+            key="labelling",
+            help="Say what each face shows; the comparison page then tells how right the model is.",
+        )
+    if len(kept) < len(faces):
+        st.caption(
+            f"Pictures of {len(kept):,} of these {len(faces):,} faces are kept: the first of each "
+            "emotion."
+        )
+    kept = ordered(kept, order)
+    if labelling:
+        show_labelling(job, kept)
+        return
+    pages = -(-len(kept) // GALLERY)
+    page = st.pagination(pages, key=f"page-{pages}") if pages > 1 else 1
+    first = (page - 1) * GALLERY
+    part = kept.iloc[first : first + GALLERY]
+    st.caption(f"{first + 1:,} to {first + len(part):,} of {len(kept):,}")
+    with st.grid(min_column_width=130):
+        for index, row in zip(part.index.tolist(), part.to_dict("records"), strict=True):
+            show_thumbnail(job, index, row)
+
+
+def said_of(row: Mapping[Hashable, Any]) -> str:
+    """Return what a row's face shows."""
+    shares = {name: row[column] for name, column in zip(EMOTIONS, PROBABILITIES, strict=True)}
+    return named(shares, bool(row["certain"]))
+
+
+def show_thumbnail(job: Job, index: int, row: Mapping[Hashable, Any]) -> None:
+    """Show a face, what it shows, and the name of its photo, which opens it."""
+    said = said_of(row)
+    with st.container(gap="xxsmall"):
+        st.image(
+            job.crops[index],
+            caption=said,
+            width="stretch",
+            alt=f"Face {row['face']} of {row['path']}: {said}",
+        )
+        name = str(row["path"])
+        if name in job.pictures:
+            st.button(
+                plain(name.rpartition("/")[2]),
+                key=f"photo-{index}",
+                on_click=open_photo,
+                args=(job, name, row["face"]),
+                type="tertiary",
+                wrap=False,
+                help=plain(name),
+            )
+        else:
+            st.caption(plain(name))
+
+
+@st.dialog("The face in its photo", width="large")
+def open_photo(job: Job, path: str, face: int) -> None:
+    """Show a photo with the boxes of its faces, one of them marked."""
+    st.text(path)
+    picture = with_faces(job.pictures[path], job.rows_of(path), marked=face)
+    st.image(jpeg(picture), width="stretch", alt=f"{path} with its faces; marked is face {face}")

@@ -1,0 +1,70 @@
+"""Pictures that the pages show and give away: encoded, and with the faces of a table's rows."""
+
+import io
+import re
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from PIL import Image
+
+from fer.drawing import Hiding, annotate, hide
+from fer.faces.boxes import Box
+from fer.recognizer import Face
+from fer.scoring.rows import PROBABILITIES
+
+HIDINGS: dict[str, Hiding | None] = {"shown": None, "blurred": "blurred", "covered": "covered"}
+"""How a picture's faces may be given away, as the pages call it."""
+
+
+def jpeg(picture: Image.Image) -> bytes:
+    """Encode a picture to be shown or downloaded."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()
+
+
+def with_faces(
+    data: bytes,
+    rows: Sequence[Mapping[str, Any]],
+    marked: int | None = None,
+    hiding: Hiding | None = None,
+) -> Image.Image:
+    """Draw the faces of a photo's rows onto a small picture of it.
+
+    Args:
+        data: the picture, encoded.
+        rows: of `fer.scoring.rows`; their boxes are in pixels of the photo itself.
+        marked: the number of a face to be seen before the others.
+        hiding: how the faces are hidden, if they are.
+    """
+    picture = Image.open(io.BytesIO(data)).convert("RGB")
+    faces = []
+    for row in rows:
+        scale = (picture.width / row["width"], picture.height / row["height"])
+        box = Box(row["x1"], row["y1"], row["x2"], row["y2"]).scaled(*scale)
+        shares = tuple(row[name] for name in PROBABILITIES)
+        # The threshold itself is not in the table: what matters is on which side of it this is.
+        threshold = 0.0 if row["certain"] else 1.01
+        faces.append(Face(box, box, row["detection"], shares, threshold))
+    if hiding:
+        picture = hide(picture, faces, hiding)
+    return annotate(picture, faces, max(picture.size), marked)
+
+
+def zipped(pictures: Iterable[tuple[str, Image.Image]]) -> bytes:
+    """Pack pictures into a zip under their photos' names; two of one name get two."""
+    buffer = io.BytesIO()
+    taken: set[str] = set()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path, picture in pictures:
+            # No name leads out of the folder it is unpacked in.
+            stem = re.sub(r"[^\w. -]", "_", str(PurePosixPath(path).with_suffix("")).lstrip("./"))
+            name, number = f"{stem}-emotions.jpg", 1
+            while name in taken:
+                number += 1
+                name = f"{stem}-emotions-{number}.jpg"
+            taken.add(name)
+            archive.writestr(name, jpeg(picture))
+    return buffer.getvalue()
