@@ -242,7 +242,7 @@ def test_faces_are_labelled_one_by_one_and_compared(scored):
 
 
 def test_a_batch_s_pictures_are_small_and_hide_faces(mixed):
-    job = Jobs().start(unzip("trip.zip", mixed), load_recognizer("cnn"), "cnn")
+    job = Jobs().start(unzip("trip.zip", mixed), load_recognizer("cnn"))
     assert job.wait(PATIENCE)
     assert list(job.pictures) == ["a/=1.jpg", "a/2.jpg"]
     data = zipped(
