@@ -26,7 +26,7 @@ NOTICE = (
     "inferred from it (Article 5(1)(f)).  \n"
     "Photos stay in this server's memory and are never written to its disk: those on the Photos "
     "page until they are cleared or the page is closed, those of a batch until they are scored, "
-    "and small pictures of these as long as its table."
+    "and small pictures of these as long as its table. A video stays as long as its timeline."
 )
 # Seconds left to a browser to draw the page's frame before the networks' code is loaded, which
 # holds up all else that the server does.
@@ -53,11 +53,13 @@ PAGES = [
     ),
     st.Page("pages/compare.py", title="Compare", icon=":material/leaderboard:"),
     st.Page("pages/batch.py", title="Batch", icon=":material/photo_library:"),
+    st.Page("pages/video.py", title="Video", icon=":material/movie:"),
 ]
 HELP = {
     "Photos": "Drop in photos: every face is boxed and named with one of seven emotions.",
     "Compare": "The models side by side: which to trust, for what, and what it costs.",
     "Batch": "A whole folder or a zip in, one table of all faces out.",
+    "Video": "A video in, the timeline of each person out.",
 }
 
 page = st.navigation(PAGES, position="hidden")

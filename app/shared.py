@@ -186,6 +186,7 @@ def show_rows(rows: pd.DataFrame, alt: str) -> None:
         )
         for emotion, colour in COLOURS.items()
     }
+    columns["time"] = st.column_config.NumberColumn("seconds", format="%.2f")
     columns["path"] = st.column_config.TextColumn("photo", pinned=True, width="medium")
     columns["confidence"] = st.column_config.NumberColumn(format="%.0f%%")
     st.space("small")  # for the table's own tools, which would cover what stands above

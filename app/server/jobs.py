@@ -1,14 +1,7 @@
-"""Batches scored in the background: they outlive the page that started them, and are found again.
-
-A job belongs to whoever knows its id, which cannot be guessed. Results stay in memory and are
-dropped by number, size and age; nothing is written to disk.
-"""
+"""Batches of photos scored in the background."""
 
 import io
 import logging
-import secrets
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,14 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from app.server.memory import give_back
+from app.server.background import Store, Work
 from app.server.uploads import Batch
 from fer.emotions import EMOTIONS
-from fer.errors import NothingToScore, TooMuch, UnreadableImage
+from fer.errors import NothingToScore, UnreadableImage
 from fer.faces.boxes import Box
 from fer.faces.images import EXTENSIONS, read_image
 from fer.recognizer import Recognizer
-from fer.scoring.csv_output import HEADER, csv_lines
+from fer.scoring.csv_output import csv_lines, header
 from fer.scoring.folder import Entry
 from fer.scoring.local import score_entries
 from fer.scoring.parquet_output import SCHEMA
@@ -67,7 +60,7 @@ class Progress:
         return (self.total - self.done) / self.rate if self.done else None
 
 
-class Job:
+class Job(Work):
     """A batch that is being scored, or was."""
 
     def __init__(
@@ -76,8 +69,7 @@ class Job:
         recognizer: Recognizer,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
-        self.id = secrets.token_urlsafe(24)
-        self.name = batch.name
+        super().__init__(batch.name, on_end)
         self.skipped = batch.skipped
         self.model = recognizer.name
         self.crops: dict[int, bytes] = {}
@@ -86,60 +78,23 @@ class Job:
         """JPEGs of the photos that these faces are of, small, by path; as many as fit in
         `PICTURES_BYTES`."""
         self._pictures_bytes = 0
-        self.failure: str | None = None
-        """What ended it before its time, other than `cancel`."""
         self._entries: Sequence[Entry] = batch.entries
         self._total = len(batch.entries)
         self._recognizer = recognizer
-        self._on_end = on_end
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
         self._packed: list[pa.Table] = []
         self._rows: list[dict[str, Any]] = []
         self._done = self._faces = self._errors = self._count = 0
         self._cropped: Counter[str] = Counter()
-        self._began = time.monotonic()
-        self._ended: float | None = None
-        self._thread = threading.Thread(target=self._run, name=f"batch-{self.name}", daemon=True)
-
-    def start(self) -> None:
-        """Begin to score; returns at once."""
-        self._thread.start()
-
-    def cancel(self) -> None:
-        """Ask the job to stop after the photos that it is at; what is done stays."""
-        self._stop.set()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until the job has ended, for so long at most; say whether it has."""
-        self._thread.join(seconds)
-        return not self.running
-
-    @property
-    def running(self) -> bool:
-        """Whether it has not ended yet."""
-        return self._ended is None
-
-    @property
-    def cancelling(self) -> bool:
-        """Whether it was asked to stop."""
-        return self._stop.is_set()
 
     @property
     def complete(self) -> bool:
         """Whether every file is accounted for."""
         return self._done == self._total
 
-    @property
-    def age(self) -> float:
-        """Seconds since it ended; 0 before."""
-        return 0.0 if self._ended is None else time.monotonic() - self._ended
-
     def progress(self) -> Progress:
         """Return how far it is."""
         with self._lock:
-            seconds = (self._ended or time.monotonic()) - self._began
-            return Progress(self._total, self._done, self._faces, self._errors, seconds)
+            return Progress(self._total, self._done, self._faces, self._errors, self.seconds)
 
     def table(self) -> pa.Table:
         """Return the rows so far, with all columns."""
@@ -161,22 +116,15 @@ class Job:
         crops = sum(map(len, list(self.crops.values())))
         return self.table().nbytes + crops + self._pictures_bytes
 
-    def _run(self) -> None:
-        try:
-            scored = score_entries(
-                self._entries, self._recognizer, readers=READERS, stop=self._stop
-            )
-            for entry, rows in zip(self._entries, scored, strict=False):
-                self._add(entry, rows)
-        except Exception:
-            # Whatever it is, the visitor must not wait for it, and keeps what is done.
-            log.exception("The batch %r ended early", self.name)
-            self.failure = "Something went wrong on the server; its log says what."
-        finally:
-            self._entries = ()  # lets go of the photos
-            give_back()
-            self._ended = time.monotonic()
-            self._on_end()
+    def work(self) -> None:
+        """Score the batch."""
+        scored = score_entries(self._entries, self._recognizer, readers=READERS, stop=self._stop)
+        for entry, rows in zip(self._entries, scored, strict=False):
+            self._add(entry, rows)
+
+    def let_go(self) -> None:
+        """Drop the photos."""
+        self._entries = ()
 
     def _add(self, entry: Entry, rows: list[dict[str, Any]]) -> None:
         crops = self._cut(entry, rows)
@@ -236,7 +184,8 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
 
 def to_csv(table: pa.Table) -> bytes:
     """Return a job's rows as `fer score` writes them."""
-    return HEADER + csv_lines(table.to_pylist())
+    names = table.column_names
+    return header(names) + csv_lines(table.to_pylist(), names)
 
 
 def to_parquet(table: pa.Table) -> bytes:
@@ -246,31 +195,8 @@ def to_parquet(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-class Jobs:
-    """The jobs of all visitors of a server, within limits; safe to use from any thread."""
-
-    def __init__(
-        self,
-        running: int = 4,
-        kept: int = 20,
-        kept_bytes: int = 500_000_000,
-        kept_seconds: float = 2 * 60 * 60,
-    ) -> None:
-        """Set the limits.
-
-        Args:
-            running: jobs at a time.
-            kept: results kept; the oldest go first, as they do for the next two.
-            kept_bytes: what they may take together.
-            kept_seconds: how long after a job's end.
-        """
-        self.running = running
-        self.kept = kept
-        self.kept_bytes = kept_bytes
-        self.kept_seconds = kept_seconds
-        self._jobs: dict[str, Job] = {}
-        self._lock = threading.Lock()
-        self._timer: threading.Timer | None = None
+class Jobs(Store[Job]):
+    """The batches of all visitors of a server."""
 
     def start(self, batch: Batch, recognizer: Recognizer) -> Job:
         """Start to score a batch in the background.
@@ -284,53 +210,4 @@ class Jobs:
                 f"There are no photos in {batch.name!r} ({batch.skipped:,} other files): "
                 f"what is scored is {', '.join(EXTENSIONS)}."
             )
-        with self._lock:
-            self._drop()
-            if sum(job.running for job in self._jobs.values()) >= self.running:
-                raise TooMuch(
-                    f"{self.running} batches are being scored on this server, and no more run at "
-                    "a time: try again when one is done."
-                )
-            job = Job(batch, recognizer, self._drop_in_time)
-            self._jobs[job.id] = job
-        job.start()
-        return job
-
-    def find(self, id_: str) -> Job | None:
-        """Return a job by its id, if it is still kept."""
-        with self._lock:
-            self._drop()
-            return self._jobs.get(id_)
-
-    def forget(self, id_: str) -> None:
-        """Drop a job and its result, and stop it if it runs."""
-        with self._lock:
-            job = self._jobs.pop(id_, None)
-        if job:
-            job.cancel()
-
-    def _drop_in_time(self) -> None:
-        """See that results go when their time is over, whoever comes: one timer for all."""
-        with self._lock:
-            self._drop()
-            ended = [job.age for job in self._jobs.values() if not job.running]
-            if self._timer or not ended:
-                return
-            self._timer = threading.Timer(self.kept_seconds - max(ended) + 1, self._time_is_over)
-            self._timer.daemon = True
-            self._timer.start()
-
-    def _time_is_over(self) -> None:
-        with self._lock:
-            self._timer = None
-        self._drop_in_time()
-
-    def _drop(self) -> None:
-        """Drop results beyond the limits; the newest always stays its time."""
-        ended = [job for job in self._jobs.values() if not job.running]
-        total = 0
-        for rank, job in enumerate(sorted(ended, key=lambda job: job.age)):
-            total += job.nbytes
-            beyond = rank and (rank >= self.kept or total > self.kept_bytes)
-            if beyond or job.age > self.kept_seconds:
-                del self._jobs[job.id]
+        return self.admit(lambda on_end: Job(batch, recognizer, on_end), "batches")

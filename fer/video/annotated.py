@@ -139,11 +139,18 @@ def with_labels(
     for moment in moments:
         while following and following[0]["frame"] <= moment.number:
             now, following = following, next(scored, [])
-        yield moment, _labels(moment.time, now, following)
+        yield moment, labels_at(moment.time, now, following)
 
 
-def _labels(time: float, now: Rows, following: Rows) -> list[Label]:
-    later = {row["track"]: row for row in following if row.get("emotion")}
+def labels_at(time: float, now: Rows, following: Rows | None = None) -> list[Label]:
+    """Return what is drawn around each face at a time.
+
+    Args:
+        time: in seconds.
+        now: the rows of the last frame that was scored.
+        following: those of the next.
+    """
+    later = {row["track"]: row for row in following or () if row.get("emotion")}
     labels = []
     for row in now:
         if not row.get("emotion") or time - row["time"] > HELD:

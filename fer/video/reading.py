@@ -163,6 +163,19 @@ class Video:
                 yield moment
             last = max(span, last)
 
+    def frame_at(self, time: float) -> Moment | None:
+        """Return the frame that is shown at a time, or the last; its number is not known.
+
+        Args:
+            time: in seconds, as `decode` gives it; rounded to a thousandth at least.
+        """
+        found = None
+        for moment_time, frame in self._reader.decode(time):
+            if found is not None and moment_time > time + 1e-3:
+                break
+            found = Moment(-1, moment_time, frame)
+        return found
+
 
 class _Streams:
     """What FFmpeg reads."""
@@ -206,11 +219,14 @@ class _Streams:
     def rate(self) -> Fraction:
         return self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
 
-    def decode(self) -> Iterator[tuple[float, av.VideoFrame | Image.Image]]:
-        """Yield frames with their times."""
+    def decode(self, near: float = 0.0) -> Iterator[tuple[float, av.VideoFrame | Image.Image]]:
+        """Yield frames with their times, from the last before `near` on that needs no other."""
         start = (self.container.start_time or 0) / av.time_base
         # AVI knows no presentation times, only which frame of its steady rate a packet is for.
         clock = _Steps() if self.container.format.name == "avi" else None
+        if near and not clock:
+            with suppress(av.FFmpegError):  # what knows no places is read from its beginning
+                self.container.seek(round((near + start) * av.time_base))
         broken = 0
         packets = self.container.demux(self.stream)
         last = 0.0
@@ -276,7 +292,7 @@ class _Pictures:
     def rate(self) -> Fraction:
         return Fraction(1 / USUAL).limit_denominator()
 
-    def decode(self) -> Iterator[tuple[float, av.VideoFrame | Image.Image]]:
+    def decode(self, near: float = 0.0) -> Iterator[tuple[float, av.VideoFrame | Image.Image]]:
         time = 0.0
         for number in range(self.count):
             try:

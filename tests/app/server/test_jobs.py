@@ -198,9 +198,9 @@ def test_nothing_is_left_running_for_the_results_that_are_kept(recognizer):
     made = finished(store, recognizer, 5)
     assert threading.active_count() <= before + 1  # one timer for all of them
     until = time.monotonic() + PATIENCE
-    while store._jobs and time.monotonic() < until:
+    while store._works and time.monotonic() < until:
         time.sleep(0.1)  # nobody asks for them
-    assert not store._jobs
+    assert not store._works
     (later,) = finished(store, recognizer, 1)
     assert store.find(later.id) is later
     assert store.find(made[0].id) is None

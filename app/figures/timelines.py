@@ -1,0 +1,61 @@
+"""Seven probabilities over time, stacked to 1: one colour an emotion, as everywhere."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from app.figures.emotions import CLEAR
+from fer.emotions import COLOURS, EMOTIONS
+
+
+def timeline(
+    times: Sequence[float], shares: pd.DataFrame, end: float, gap: float, at: float | None = None
+) -> go.Figure:
+    """Draw a person's probabilities over time.
+
+    Args:
+        times: in seconds, rising.
+        shares: a row for each time, a column for each of `EMOTIONS`.
+        end: of the axis of time.
+        gap: seconds without an answer from which on nothing is drawn.
+        at: a moment to mark.
+    """
+    figure = go.Figure()
+    table = shares.set_axis(pd.Index(times, name="time"), axis="index")
+    # An area falls to nothing on either side of a gap; a line would be drawn across it.
+    edges = [
+        edge
+        for before, after in pairwise(times)
+        if after - before > gap
+        for edge in (before + gap / 2, after - gap / 2)
+    ]
+    drawn = pd.concat([table, pd.DataFrame(0.0, index=edges, columns=table.columns)]).sort_index()
+    for emotion in EMOTIONS:
+        figure.add_scatter(
+            x=drawn.index,
+            y=drawn[emotion],
+            name=emotion,
+            mode="lines+markers",
+            # Nothing is seen of the markers; they are what a click meets.
+            marker={"size": 9, "opacity": 0},
+            line={"width": 0.5, "color": COLOURS[emotion]},
+            fillcolor=COLOURS[emotion],
+            stackgroup="shares",
+            hovertemplate="%{y:.0%}",
+        )
+    if at is not None:
+        figure.add_vline(at, line={"width": 2, "dash": "dot", "color": "#8a929c"})
+    figure.update_layout(
+        height=190,
+        margin={"l": 0, "r": 0, "t": 4, "b": 4},
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        hovermode="x unified",
+        showlegend=False,
+        dragmode=False,
+    )
+    figure.update_xaxes(range=[0, end], ticksuffix=" s", title=None, fixedrange=True)
+    figure.update_yaxes(range=[0, 1], visible=False, fixedrange=True)
+    return figure

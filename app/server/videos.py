@@ -1,0 +1,211 @@
+"""Videos scored in the background."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from app.server.background import Store, Work
+from app.server.jobs import CHUNK, CROP_SIDE
+from fer.faces.boxes import Box
+from fer.recognizer import Recognizer
+from fer.scoring.local import Rows
+from fer.scoring.parquet_output import schema
+from fer.scoring.rows import safe_path
+from fer.video.annotated import draw
+from fer.video.reading import Every, Video, upright
+from fer.video.run import score_frames
+from fer.video.timeline import SMOOTHING, TIMELINE, Timeline
+
+SCHEMA = schema(TIMELINE.columns)
+PORTRAITS = 60
+"""People whose picture is kept: those who are seen longest."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a video is."""
+
+    reached: float
+    """Seconds of the video that are done, with what is being done to it."""
+    total: float | None
+    """Seconds of the video; `None` where it does not say."""
+    frames: int
+    faces: int
+    seconds: float
+    """Since the work began, until now or until it ended."""
+    stage_seconds: float
+    """Since what is being done to it began."""
+
+    @property
+    def share(self) -> float:
+        """How much of it is done, 0 to 1."""
+        return min(self.reached / self.total, 1.0) if self.total else 0.0
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds left for what is being done; `None` as long as nobody can tell."""
+        return self.stage_seconds * (1 - self.share) / self.share if self.share else None
+
+
+class VideoWork(Work):
+    """A video that is being scored, or was.
+
+    Its file stays in memory with its result, so that the page can show any frame of it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        data: bytes,
+        recognizer: Recognizer,
+        every: Every,
+        *,
+        smoothing: bool = True,
+        annotated: bool = True,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Prepare to score a video.
+
+        Args:
+            name: of the file.
+            data: its bytes.
+            recognizer: the model, by whose name the table calls it.
+            every: which frames are looked at.
+            smoothing: whether answers are averaged over time.
+            annotated: whether to draw the faces' boxes into the video as well.
+            on_end: called once the work has ended.
+
+        Raises:
+            UnreadableVideo: if it cannot be opened.
+        """
+        super().__init__(name, on_end)
+        self.data = data
+        self.model = recognizer.name
+        self.every = every
+        self.smoothing = smoothing
+        self.drawing = False
+        """Whether all is scored and the boxes are being drawn."""
+        self.annotated: bytes | None = None
+        """The video with boxes and names, once it is made."""
+        self.problem: str | None = None
+        """What is wrong with the video."""
+        self.portraits: dict[int, bytes] = {}
+        """JPEGs of the people who are seen longest, by their track."""
+        self._annotate = annotated
+        self._recognizer = recognizer
+        self._packed: list[pa.Table] = []
+        self._rows: Rows = []
+        self._reached = 0.0
+        self._frames = self._faces = 0
+        self._stage_began = 0.0
+        with Video(data) as video:
+            self.total = video.duration
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the video and its result take, roughly."""
+        return len(self.data) + len(self.annotated or b"") + self.table().nbytes
+
+    def progress(self) -> Progress:
+        """Return how far it is."""
+        with self._lock:
+            return Progress(
+                self._reached,
+                self.total,
+                self._frames,
+                self._faces,
+                self.seconds,
+                self.seconds - self._stage_began,
+            )
+
+    def table(self) -> pa.Table:
+        """Return the rows so far, with all columns."""
+        with self._lock:
+            parts = [*self._packed, pa.Table.from_pylist(self._rows, schema=SCHEMA)]
+        return pa.concat_tables(parts)
+
+    def work(self) -> None:
+        """Score the video, cut out portraits, and draw the boxes."""
+        self._score()
+        self._cut_portraits()
+        if self._annotate and not self.cancelling:
+            self._draw()
+
+    def let_go(self) -> None:
+        """Nothing: the page shows frames of the video as long as the result is kept."""
+
+    def _score(self) -> None:
+        timeline = Timeline(SMOOTHING if self.smoothing else 0)
+        with Video(self.data) as video:
+            for rows in score_frames(
+                video, self._recognizer, timeline,
+                path=safe_path(self.name), every=self.every, stop=self._stop,
+            ):  # fmt: skip
+                with self._lock:
+                    self._rows += rows
+                    self._reached = rows[0]["time"]
+                    self._frames += rows[0]["status"] != "error"
+                    self._faces += sum(row.get("emotion") is not None for row in rows)
+                    if len(self._rows) >= CHUNK:
+                        self._packed.append(pa.Table.from_pylist(self._rows, schema=SCHEMA))
+                        self._rows = []
+            self.problem = video.problem
+
+    def _cut_portraits(self) -> None:
+        """Cut each person out of the frame in which the detector was surest of them."""
+        faces = self.table().to_pandas().dropna(subset=["track"])
+        framing = self._recognizer.config.preprocessing.framing
+        longest = faces["track"].value_counts().index[:PORTRAITS]
+        best = faces[faces["track"].isin(longest)].sort_values("detection").groupby("track").tail(1)
+        for row in best.to_dict("records"):
+            with Video(self.data) as video:
+                moment = video.frame_at(row["time"])
+            if moment is None:
+                continue
+            image = upright(moment).image
+            square = framing.square(Box(row["x1"], row["y1"], row["x2"], row["y2"]), *image.size)
+            buffer = io.BytesIO()
+            image.resize((CROP_SIDE, CROP_SIDE), box=square).save(buffer, "JPEG", quality=85)
+            self.portraits[int(row["track"])] = buffer.getvalue()
+
+    def _draw(self) -> None:
+        with self._lock:
+            self.drawing, self._reached, self._stage_began = True, 0.0, self.seconds
+        file = io.BytesIO()
+        rows = (row for batch in self.table().to_batches(CHUNK) for row in batch.to_pylist())
+        with Video(self.data) as video:
+            for time in draw(self.data, video, rows, file):
+                self._reached = time
+                if self._stop.is_set():
+                    return
+        self.annotated = file.getvalue()
+
+
+class Videos(Store[VideoWork]):
+    """The videos of all visitors of a server."""
+
+    def start(
+        self,
+        name: str,
+        data: bytes,
+        recognizer: Recognizer,
+        every: Every,
+        *,
+        smoothing: bool,
+        annotated: bool,
+    ) -> VideoWork:
+        """Start to score a video in the background; see `VideoWork`.
+
+        Raises:
+            UnreadableVideo: if it cannot be opened.
+            TooMuch: if as many videos as may be scored at a time are.
+        """
+        return self.admit(
+            lambda on_end: VideoWork(
+                name, data, recognizer, every,
+                smoothing=smoothing, annotated=annotated, on_end=on_end,
+            ),
+            "videos",
+        )  # fmt: skip

@@ -1,0 +1,229 @@
+"""The video page's views: a video at work, and what came of it."""
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from app.figures.emotions import probability_bars
+from app.figures.timelines import timeline
+from app.server.jobs import to_csv, to_pandas, to_parquet
+from app.server.videos import VideoWork
+from app.shared import show_rows
+from app.video.people import BRIEF, Person, changes, people, probabilities
+from app.video.ways_in import videos
+from fer.drawing import draw_labels
+from fer.faces.tracks import PATIENCE
+from fer.video.annotated import labels_at
+from fer.video.reading import Video, upright
+from fer.video.timeline import answer
+from fer.wording import duration, percent
+
+LIVE_ROWS = 50  # newest rows shown while a video is being scored
+TABLE_ROWS = 5_000  # rows of a result sent to the browser; the downloads have all
+SHOWN = 12  # people shown before the visitor asks for the rest
+STILL_SIDE = 1280  # pixels of a frame on the page
+
+
+@st.fragment(run_every=1.0)
+def watch(work: VideoWork) -> None:
+    """Show a video at work, anew every second, and the whole page once it has ended."""
+    if not work.running:
+        st.rerun()
+    progress = work.progress()
+    doing = "Drawing the boxes" if work.drawing else "Scoring"
+    place = f"{progress.reached:.1f} of {progress.total:.1f} s" if progress.total else "…"
+    left = f" · {duration(progress.remaining)} left" if progress.remaining else ""
+    st.progress(progress.share, f"{doing}: {place}{left}")
+    with st.grid(min_column_width=140):
+        st.metric("Frames", f"{progress.frames:,}")
+        st.metric("Faces", f"{progress.faces:,}")
+    newest = work.table()
+    newest = newest.slice(max(0, len(newest) - LIVE_ROWS))
+    show_rows(to_pandas(newest).iloc[::-1], "The newest rows, one a face, as they are scored")
+
+
+def downloads(work: VideoWork) -> None:
+    """Show the download buttons; what they send is made when they are pressed."""
+    kinds = [
+        ("CSV", "csv", "text/csv", lambda: to_csv(work.table())),
+        ("Parquet", "parquet", "application/vnd.apache.parquet", lambda: to_parquet(work.table())),
+    ]
+    if work.annotated:
+        kinds.append(("Video with boxes", "mp4", "video/mp4", lambda: work.annotated or b""))
+    with st.container(horizontal=True):
+        for label, ending, mime, make in kinds:
+            st.download_button(
+                label,
+                make,
+                f"faces.{ending}",
+                mime,
+                icon=":material/download:",
+                on_click="ignore",
+                key=f"download-{ending}",
+            )
+
+
+def go_to(chart: str) -> None:
+    """Show the frame of the moment that was clicked in a chart."""
+    points = st.session_state[chart].selection.points
+    if points:
+        st.session_state.moment = float(points[0]["x"])
+
+
+def show_person(person: Person, work: VideoWork, end: float) -> None:
+    """Show a person: picture, shares, and the timeline."""
+    with st.container(border=True):
+        left, right = st.columns([1, 4], vertical_alignment="center")
+        main = max(person.shares, key=lambda emotion: person.shares[emotion])
+        with left:
+            if picture := work.portraits.get(person.track):
+                st.image(picture, width=96, alt=f"Person {person.track}")
+            st.markdown(f"**{person.track} · {main}** {percent(person.shares[main])}")
+            st.caption(f"seen for {duration(person.seconds)}")
+        with right:
+            key = f"timeline-{person.track}"
+            shares = probabilities(person.rows)
+            st.plotly_chart(
+                timeline(
+                    person.rows["time"].tolist(),
+                    shares,
+                    end,
+                    gap=PATIENCE + person.span,
+                    at=st.session_state.get("moment"),
+                ),
+                key=key,
+                on_select=partial(go_to, key),
+                selection_mode="points",
+                config={"displayModeBar": False},
+                alt=f"Person {person.track} over time: "
+                + ", ".join(f"{name} {percent(share)}" for name, share in person.shares.items()),
+            )
+
+
+def show_moment(work: VideoWork, table: pd.DataFrame) -> None:
+    """Show the frame of a moment with its boxes; the slider and the timelines choose it."""
+    times = sorted(table["time"].unique())
+    chosen = st.session_state.get("moment", times[0])
+    st.session_state.moment = min(times, key=lambda time: abs(time - chosen))
+    time = st.select_slider("Moment", times, format_func=lambda time: f"{time:.2f} s", key="moment")
+    with Video(work.data) as video:
+        moment = video.frame_at(time)
+    if moment is None:
+        st.warning("This frame cannot be read again.", icon=":material/broken_image:")
+        return
+    photo = upright(moment, STILL_SIDE)
+    scale = photo.image.width / photo.size[0]
+    rows = table[(table["time"] == time) & table["track"].notna()]
+    faces = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    labels = labels_at(time, faces)
+    draw_labels(
+        photo.image, [label._replace(box=label.box.scaled(scale, scale)) for label in labels]
+    )
+    left, right = st.columns([3, 2])
+    left.image(photo.image, width="stretch", alt=f"The frame at {time:.2f} seconds")
+    with right:
+        for row, (_, shares) in zip(faces, probabilities(rows).iterrows(), strict=True):
+            st.markdown(f"**{row['track']} · {answer(row)}**")
+            st.plotly_chart(
+                probability_bars(shares.tolist()), key=f"bars-{row['track']}",
+                config={"displayModeBar": False},
+                alt=f"Probabilities of person {row['track']} at {time:.2f} seconds",
+            )  # fmt: skip
+
+
+def show_result(work: VideoWork) -> None:
+    """Show what came of a video."""
+    table = to_pandas(work.table())
+    if work.failure:
+        st.error(work.failure, icon=":material/error:")
+    if work.problem:
+        st.warning(work.problem, icon=":material/broken_image:")
+    if work.cancelling:
+        st.warning("Stopped early: what was done by then is below.", icon=":material/stop_circle:")
+    scored = table[table["status"] != "error"]
+    if scored.empty:
+        return
+    everyone = people(table)
+    lasting = [person for person in everyone if person.seconds >= BRIEF] or everyone
+    with st.grid(min_column_width=130):
+        st.metric("Frames", f"{scored['frame'].nunique():,}")
+        st.metric("Faces", f"{scored['track'].notna().sum():,}")
+        st.metric("People", f"{len(lasting):,}")
+    progress = work.progress()
+    st.caption(f"Scored with {work.model} in {duration(progress.seconds)}.")
+    downloads(work)
+    st.subheader("A moment")
+    show_moment(work, scored)
+    st.subheader("People")
+    if not everyone:
+        st.info("No face was found in this video.", icon=":material/face_retouching_off:")
+        return
+    if len(lasting) < len(everyone):
+        st.caption(
+            f"{len(everyone) - len(lasting):,} more were seen for less than {duration(BRIEF)}, "
+            "which are likelier faces in passing, or none; the table has them."
+        )
+    if len(lasting) > SHOWN and not st.toggle(f"Show all {len(lasting)} people", key="all-people"):
+        lasting = lasting[:SHOWN]
+    st.caption("A click on a timeline shows that moment above.")
+    end = work.total or float(scored["time"].max())
+    for person in lasting:
+        show_person(person, work, end)
+    moments, rows = st.tabs(["Moments of change", "Table"])
+    with moments:
+        changed = pd.concat([changes(person) for person in lasting]).sort_values("time")
+        st.dataframe(
+            changed,
+            hide_index=True,
+            column_config={
+                "time": st.column_config.NumberColumn("seconds", format="%.2f"),
+                "track": "person",
+            },
+            alt="When whose expression changed, and from what to what",
+        )
+    with rows:
+        if len(table) > TABLE_ROWS:
+            st.caption(f"The first {TABLE_ROWS:,} of {len(table):,} rows; the downloads have all.")
+        show_rows(table.head(TABLE_ROWS), "One row a face and moment")
+
+
+def leave() -> None:
+    """Go back to the way in; the result stays under its address for a while."""
+    for key in ("video", "moment"):
+        st.session_state.pop(key, None)
+    st.query_params.pop("video", None)
+
+
+def forget(work: VideoWork) -> None:
+    """Drop a result now, for everyone who has its address."""
+    videos().forget(work.id)
+    leave()
+
+
+def show_work(work: VideoWork) -> None:
+    """Show a video, at work or done, under its name and what can be done with it."""
+    running = work.running  # asked once: it may end at any moment
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text(work.name, width="stretch")
+        if running:
+            st.button(
+                "Stopping …" if work.cancelling else "Cancel",
+                icon=":material/stop_circle:",
+                on_click=work.cancel,
+                disabled=work.cancelling,
+                key="cancel",
+            )
+        else:
+            st.button("New video", icon=":material/add:", on_click=leave, key="new")
+            st.button(
+                "Delete this result",
+                icon=":material/delete:",
+                on_click=forget,
+                args=(work,),
+                key="forget",
+            )
+    if running:
+        watch(work)
+    else:
+        show_result(work)

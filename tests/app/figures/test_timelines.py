@@ -1,0 +1,17 @@
+import pandas as pd
+
+from app.figures.timelines import timeline
+from fer.emotions import COLOURS, EMOTIONS
+
+
+def test_every_emotion_has_its_colour_and_nothing_is_drawn_where_nobody_was():
+    shares = pd.DataFrame([[1 / 7] * 7] * 4, columns=EMOTIONS)
+    figure = timeline([0.0, 0.2, 5.0, 5.2], shares, end=6, gap=2)
+    assert [trace.name for trace in figure.data] == list(EMOTIONS)
+    assert [trace.fillcolor for trace in figure.data] == list(COLOURS.values())
+    for trace in figure.data:
+        drawn = dict(zip(trace.x, trace.y, strict=True))
+        assert [drawn[time] for time in (0.0, 0.2, 5.0, 5.2)] == [1 / 7] * 4
+        between = {time: share for time, share in drawn.items() if 0.2 < time < 5}
+        assert len(between) == 2
+        assert set(between.values()) == {0}
