@@ -9,10 +9,10 @@ from typing import Any
 
 from PIL import Image
 
+from fer.columns import PROBABILITIES
 from fer.drawing import Hiding, annotate, hide
 from fer.faces.boxes import Box
 from fer.recognizer import Face
-from fer.scoring.rows import PROBABILITIES
 
 HIDINGS: dict[str, Hiding | None] = {"shown": None, "blurred": "blurred", "covered": "covered"}
 """How a picture's faces may be given away, as the pages call it."""

@@ -13,11 +13,11 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.typing import UploadedFile
 
 from fer.artifacts import Artifact, list_models, local_folders
+from fer.columns import PROBABILITIES
 from fer.emotions import COLOURS
 from fer.errors import FerError
 from fer.faces.detection import Detector
 from fer.recognizer import Recognizer
-from fer.scoring.rows import PROBABILITIES
 
 VARIABLE = "FER_MODELS"
 """Names of the models to offer, folders or Hub ids, separated by commas; `models/` when unset."""
@@ -181,10 +181,10 @@ def show_rows(rows: pd.DataFrame, alt: str) -> None:
         if name in shown:
             shown[name] = shown[name].astype(float) * 100
     columns = {
-        f"p_{emotion}": st.column_config.ProgressColumn(
+        name: st.column_config.ProgressColumn(
             emotion, min_value=0, max_value=100, format="%.0f%%", color=colour
         )
-        for emotion, colour in COLOURS.items()
+        for name, (emotion, colour) in zip(PROBABILITIES, COLOURS.items(), strict=True)
     }
     columns["time"] = st.column_config.NumberColumn("seconds", format="%.2f")
     columns["path"] = st.column_config.TextColumn("photo", pinned=True, width="medium")

@@ -25,6 +25,7 @@ import torch
 from facenet_pytorch import MTCNN
 from PIL import Image
 
+from fer.columns import Status
 from fer.faces.boxes import Box
 from fer.faces.preprocessing import crop_faces
 from fer.recognizer import Recognizer
@@ -145,7 +146,7 @@ def compare(paths: list[Path], recognizer: Recognizer, turns: int) -> None:
         print(f"{name:22}{len(paths) / value:10.2f}{ratios}")
     edges = ("x1", "y1", "x2", "y2")
     found = [
-        [[row[edge] for edge in edges] for row in photo if row["status"] == "ok"]
+        [[row[edge] for edge in edges] for row in photo if row["status"] == Status.OK]
         for photo in score_entries(entries, recognizer)
     ]
     counts = [matched(theirs, ours) for theirs, ours in zip(plain(), found, strict=True)]

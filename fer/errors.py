@@ -1,6 +1,16 @@
 """What can be wrong with what a user hands in; each message is a sentence that says what to do."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or what kind of error it is if it says nothing.
+
+    >>> first_line(OSError("no space left\\nsome details")), first_line(MemoryError())
+    ('no space left', 'MemoryError')
+    """
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 class FerError(ValueError):
     """Base of the library's own errors: catch it, print it, go on with the rest."""
 

@@ -1,8 +1,11 @@
-"""Files as disks have them: read so that none can hold up or fill the process."""
+"""Files as disks have them: read so that none can hold up the process, written all or nothing."""
 
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 MAX_BYTES = 1_000_000_000
 """Largest file read whole: 64 million pixels of four 16-bit channels take half of it."""
@@ -47,3 +50,17 @@ def read_regular(
 def is_lfs_pointer(data: bytes) -> bool:
     """Say whether bytes are Git LFS's stand-in for a file, which `git lfs pull` fetches."""
     return data.startswith(LFS_POINTER)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path to write to; what is there takes a file's place once the block has ended well.
+
+    So the file is always whole: the old one or the new one. If the block fails, nothing is left.
+    """
+    partial = path.with_name(path.name + ".new")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

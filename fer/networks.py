@@ -13,7 +13,7 @@ from torchvision.models.mobilenetv3 import InvertedResidualConfig, MobileNetV3
 from torchvision.ops import SqueezeExcitation
 
 from fer.emotions import EMOTIONS
-from fer.errors import UnknownModel
+from fer.errors import UnknownModel, first_line
 from fer.faces.preprocessing import FACE_SIZE, Faces, Preprocessing
 
 
@@ -268,10 +268,9 @@ def check_input(network: nn.Module, preprocessing: Preprocessing) -> None:
     try:
         predict_logits(network, preprocessing, face)
     except (RuntimeError, AssertionError) as error:  # timm asserts the size of some inputs
-        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise UnknownModel(
             f"The network cannot take faces of {preprocessing.channels} channels and "
-            f"{preprocessing.size} pixels: {reason}."
+            f"{preprocessing.size} pixels: {first_line(error)}."
         ) from error
 
 

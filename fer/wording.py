@@ -30,6 +30,20 @@ def named(shares: Mapping[str, float], certain: bool) -> str:
     return f"unsure: {first} {percent(shares[first])} or {second} {percent(shares[second])}"
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Return a count of things, as one says it.
+
+    >>> counted(1, "photo"), counted(0, "photo"), counted(1200, "photo")
+    ('1 photo', '0 photos', '1,200 photos')
+    >>> counted(1, "photo is", "photos are")
+    '1 photo is'
+
+    Args:
+        many: what more than one are called, and none; `one` with an s when left out.
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def duration(seconds: float) -> str:
     """Return a time span in its two largest units, as one says it.
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from fer.artifacts import MODELS, Artifact
-from fer.artifacts.report import PROBABILITIES, VOTES, accuracy_interval, predicted_labels
+from fer.artifacts.report import VOTES, accuracy_interval, predicted_labels
+from fer.columns import PROBABILITIES
 from fer.compare.metrics import Answers
 from fer.emotions import EMOTIONS
 from fer.ferplus import ANSWERS, OF_EMOTIONS

@@ -13,9 +13,9 @@ from PIL import Image, ImageEnhance
 from typer.testing import CliRunner
 
 from fer.cli import app as command
+from fer.columns import PROBABILITIES
 from fer.emotions import EMOTIONS
 from fer.recognizer import Recognizer
-from fer.scoring.rows import PROBABILITIES
 from tests.pages.conftest import open_app
 
 PHOTOS = 64

@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from PIL import Image, ImageDraw, ImageFont
 
 from fer.artifacts import Artifact
-from fer.artifacts.report import predicted_labels
+from fer.columns import PROBABILITIES
+from fer.compare.metrics import reliability
 from fer.emotions import EMOTIONS
 from training.first_weights import FIRST_WEIGHTS
 
 TEMPLATE = Path(__file__).with_name("card.md")
 CARD = "README.md"
+BINS = 5
+"""Of confidences from 0 to 1, in which the card compares how sure a model is with how right."""
 PICTURE = "confusion.png"
 
 METRICS = {
@@ -100,7 +102,11 @@ def model_card(folder: Path, repo_id: str | None = None) -> ModelCard:
         views=VIEWS,
         measures=MEASURES,
         weights=FIRST_WEIGHTS.get(tomllib.loads(recipe)["init"]),
-        reliability=reliability(artifact.predictions),
+        reliability=reliability(
+            artifact.predictions["label"].to_numpy(),
+            artifact.predictions[PROBABILITIES].to_numpy(dtype=float),
+            BINS,
+        ).to_dict("records"),
         emotions=EMOTIONS,
         picture=PICTURE,
     )
@@ -147,28 +153,6 @@ def eval_results(test: dict[str, Any]) -> list[EvalResult]:
                     )
                 )
     return results
-
-
-def reliability(predictions: pd.DataFrame) -> list[dict[str, float]]:
-    """Compare how sure the model is with how often it is right, by its confidence.
-
-    Returns:
-        For each fifth of the confidences from 0 to 1 that has images: its bounds, the images
-        in it, their mean confidence and the accuracy on them.
-    """
-    confidence = predictions[[f"p_{emotion}" for emotion in EMOTIONS]].max(axis=1)
-    right = predicted_labels(predictions) == predictions["label"]
-    fifth = np.minimum((confidence * 5).astype(int), 4)
-    return [
-        {
-            "low": index / 5,
-            "high": (index + 1) / 5,
-            "images": int((fifth == index).sum()),
-            "confidence": float(confidence[fifth == index].mean()),
-            "accuracy": float(right[fifth == index].mean()),
-        }
-        for index in sorted(set(fifth))
-    ]
 
 
 def confusion_picture(folder: Path) -> Image.Image:

@@ -1,6 +1,5 @@
 """What a run can go on from: all of its changing state, in one file that is always whole."""
 
-import os
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from fer.errors import FerError
+from fer.errors import FerError, first_line
+from fer.files import replacing
 from training.recipe import Recipe
 
 
@@ -37,15 +37,13 @@ class State:
             FerError: if it cannot be written, say because the disk is full.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
         modules = {name: getattr(self, name).state_dict() for name in self._MODULES}
         try:
-            torch.save({"recipe": recipe.to_toml()} | vars(self) | modules, partial)
+            with replacing(path) as partial:
+                torch.save({"recipe": recipe.to_toml()} | vars(self) | modules, partial)
         except (OSError, RuntimeError) as error:  # the latter is what torch makes of a full disk
-            partial.unlink(missing_ok=True)
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             raise FerError(f"The checkpoint {path} cannot be written: {reason}") from error
-        os.replace(partial, path)
 
     def load(self, path: Path, recipe: Recipe) -> None:
         """Go back to where a checkpoint was written.

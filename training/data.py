@@ -16,13 +16,14 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from fer.compare.fer2013 import OFFICIAL_CLASSES
 from fer.emotions import EMOTIONS
 from fer.errors import FerError
 from fer.faces.preprocessing import FACE_SIZE
 from fer.ferplus import OF_EMOTIONS, majority
 
 SPLITS = ("train", "validation", "test")
-OFFICIAL_COUNTS = {"train": 28_709, "validation": 3_589, "test": 3_589}
+OFFICIAL_COUNTS = {name: sum(counts) for name, counts in OFFICIAL_CLASSES.items()}
 
 
 class BadData(FerError):

@@ -20,7 +20,8 @@ from torchmetrics.functional.classification import (
 )
 from tqdm import tqdm
 
-from fer.artifacts.report import accuracy_interval
+from fer.artifacts.report import CALIBRATION_BINS, accuracy_interval
+from fer.columns import PROBABILITIES
 from fer.config import ModelConfig
 from fer.emotions import EMOTIONS
 from fer.faces.preprocessing import Preprocessing
@@ -28,7 +29,6 @@ from fer.ferplus import NO_MAJORITY, Measure, is_contempt
 from fer.networks import predict_logits
 from training.data import BadData, Split
 
-CALIBRATION_BINS = 15
 CERTAIN = 0.9
 """The share of the faces named as certain that are to be right."""
 OWN_VIEWS = {False: "plain", True: "flip"}
@@ -221,7 +221,7 @@ def evaluate(
         if (split.majority != NO_MAJORITY).any():
             splits[name]["votes"] = _by_votes(answers[name], split, temperature, unseen, own)
     probabilities = (answers["test"][own] / temperature).softmax(1)
-    columns = {f"p_{emotion}": probabilities[:, i].numpy() for i, emotion in enumerate(EMOTIONS)}
+    columns = dict(zip(PROBABILITIES, probabilities.T.numpy(), strict=True))
     predictions = pd.DataFrame(
         {
             "row": test.rows.numpy().astype(np.int32),

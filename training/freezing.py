@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchvision import models as torchvision_models
 
 from fer.artifacts import Artifact
-from fer.errors import FerError, UnknownModel
+from fer.errors import FerError, UnknownModel, first_line
 from fer.faces.preprocessing import Preprocessing
 from fer.networks import evaluating
 from training.first_weights import FIRST_WEIGHTS, find_first_weights
@@ -53,10 +53,9 @@ def _timm_weights(architecture: str) -> dict[str, Tensor]:
     try:
         return timm.create_model(architecture, pretrained=True).state_dict()
     except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise FerError(
-            f"timm's weights of {architecture} cannot be had ({reason}): give init=scratch, one "
-            f"of {', '.join(FIRST_WEIGHTS)}, or a model of this project."
+            f"timm's weights of {architecture} cannot be had ({first_line(error)}): give "
+            f"init=scratch, one of {', '.join(FIRST_WEIGHTS)}, or a model of this project."
         ) from error
 
 

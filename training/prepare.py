@@ -30,6 +30,7 @@ from fer.faces.preprocessing import FACE_SIZE
 from fer.ferplus import ANSWERS
 from fer.files import is_lfs_pointer, read_regular
 from fer.scoring.folder import is_aside, is_photo
+from fer.wording import counted
 from training.data import OFFICIAL_COUNTS, SPLITS, BadData, load_split
 
 ALIASES = {
@@ -99,7 +100,8 @@ def differences(folder: Path) -> list[str]:
         split = load_split(folder, name)
         counts = split.labels.bincount(minlength=len(EMOTIONS)).tolist()
         if len(split) != OFFICIAL_COUNTS[name]:
-            remarks.append(f"{name} has {len(split)} images, officially {OFFICIAL_COUNTS[name]}.")
+            images, official = counted(len(split), "image"), OFFICIAL_COUNTS[name]
+            remarks.append(f"{name} has {images}, officially {official:,}.")
         elif tuple(counts) != OFFICIAL_CLASSES[name]:
             remarks.append(
                 f"{name} has {counts} images of the classes, officially "

@@ -11,8 +11,8 @@ from app.choice import ORDERS, ordered
 from app.pictures import jpeg, with_faces
 from app.server.jobs import Job
 from app.shared import plain
+from fer.columns import PROBABILITIES
 from fer.emotions import EMOTIONS
-from fer.scoring.rows import PROBABILITIES
 from fer.wording import named
 
 GALLERY = 48  # faces on a page

@@ -12,7 +12,7 @@ from app.server.uploads import MEGABYTE, ON_DISK, SENT, Batch, uploaded
 from app.shared import load_recognizer, pick_model
 from fer.errors import FerError
 from fer.faces.images import EXTENSIONS
-from fer.wording import duration
+from fer.wording import counted, duration
 
 WAYS = {
     "photos": ":material/photo_library: Photos",
@@ -86,10 +86,10 @@ def take_in(way: str) -> Batch | None:
         help=f"At most {SENT.files:,} at once; a zip of many arrives faster. Other files of a "
         "folder stay where they are.",
     )
-    label = f"Score {len(files):,} photo{'s' * (len(files) != 1)}" if files else "Score"
+    label = f"Score {counted(len(files), 'photo')}" if files else "Score"
     if not st.button(label, type="primary", disabled=not files, key="go") or not files:
         return None
-    top = PurePosixPath(files[0].name).parts[0] if way == "folder" else f"{len(files)} photos"
+    top = PurePosixPath(files[0].name).parts[0] if way == "folder" else counted(len(files), "photo")
     return uploaded(top, [(file.name, file.getvalue()) for file in files], SENT)
 
 

@@ -10,6 +10,7 @@ from app.figures.comparison import duel_bar
 from fer.compare.metrics import Answers
 from fer.compare.paired import duel, only_right, p_text
 from fer.emotions import EMOTIONS
+from fer.wording import counted
 
 
 def head_to_head(
@@ -72,8 +73,8 @@ def head_to_head(
     )
     pair, rows = only_one[which]
     st.markdown(
-        f"{len(rows):,} images that {which} gets right; those where {pair[0].name} is surest of "
-        "its wrong answer come first"
+        f"{counted(len(rows), 'image')} that {which} gets right; those where {pair[0].name} is "
+        "surest of its wrong answer come first"
     )
     show_images(pair, rows, f"{place}{which.replace(' ', '-')}")
 

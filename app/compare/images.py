@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.server.folders import find_folder, readable_root
-from fer.artifacts.report import PROBABILITIES
+from fer.columns import PROBABILITIES
 from fer.compare.fer2013 import read_test_images
 from fer.compare.metrics import Answers
 from fer.compare.paired import listing

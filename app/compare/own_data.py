@@ -13,6 +13,7 @@ from app.shared import plain
 from fer.compare.metrics import summarize
 from fer.compare.own_labels import Labelled, match
 from fer.errors import FerError
+from fer.wording import counted
 
 VIEWS = ("Confusion", "Per emotion", "By group", "When to trust it", "Calibration", "Head to head")
 NAMED = 20  # left-out photos named on the page; the CSV has all
@@ -109,8 +110,8 @@ def show_left_out(found: Labelled) -> None:
     if not found.left_out:
         return
     count = len({path for paths in found.left_out.values() for path in paths})
-    photos = "photo is" if count == 1 else "photos are"
-    st.warning(f"{count:,} {photos} left out, in whole or in part:", icon=":material/rule:")
+    photos = counted(count, "photo is", "photos are")
+    st.warning(f"{photos} left out, in whole or in part:", icon=":material/rule:")
     for reason, paths in found.left_out.items():
         st.text(
             f"{len(paths):,} × {reason}: {', '.join(paths[:NAMED])}"

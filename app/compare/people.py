@@ -9,7 +9,8 @@ import streamlit as st
 from app.compare.images import numbers, show, show_images
 from app.figures.trust import against_agreement, beside_ceiling
 from fer.artifacts import Artifact
-from fer.artifacts.report import PROBABILITIES, VOTES, accuracy_interval
+from fer.artifacts.report import VOTES, accuracy_interval
+from fer.columns import PROBABILITIES
 from fer.compare.agreement import LeftOut, by_agreement, suspect_labels
 from fer.compare.metrics import Answers
 

@@ -31,6 +31,7 @@ from fer.compare.paired import cell_rows, listing, p_text
 from fer.config import ENSEMBLE
 from fer.emotions import EMOTIONS
 from fer.errors import FerError
+from fer.wording import counted
 
 
 def confusion(models: Sequence[Answers], place: str = "") -> None:
@@ -110,7 +111,7 @@ def cell_sentence(images: int, by: str, true: str, predicted: str) -> str:
     """Say what is in a cell of a model's matrix."""
     verb = "right" if true == predicted else "wrong"
     return (
-        f"{images:,} images of **{true}** that {by} names **{predicted}** ({verb}), "
+        f"{counted(images, 'image')} of **{true}** that {by} names **{predicted}** ({verb}), "
         "the most confident first"
     )
 

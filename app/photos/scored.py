@@ -10,7 +10,7 @@ from app.photos.album import Album, Found, Result, cut_again, examine
 from app.server.memory import give_back
 from app.shared import load_recognizer
 from fer.faces.preprocessing import Crops
-from fer.recognizer import Face, Recognizer
+from fer.recognizer import Recognizer
 from fer.scoring.local import classify, cores, torch_threads
 
 EXAMPLE = Path(__file__).with_name("examples") / "astronaut.jpg"
@@ -82,10 +82,10 @@ def answer(album: Album, model: str) -> None:
         shares = iter(
             classify(recognizer, [asked(recognizer, crops) for _, crops in cuts]).tolist()
         )
-        threshold = recognizer.config.threshold
         for digest, (places, _) in zip(missing, cuts, strict=True):
-            faces = [Face(*place, tuple(next(shares)), threshold) for place in places]
-            album.answers[model, digest] = faces
+            album.answers[model, digest] = [
+                recognizer.face(place, next(shares)) for place in places
+            ]
 
 
 def asked(recognizer: Recognizer, crops: Crops) -> Crops:

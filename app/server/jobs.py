@@ -14,6 +14,7 @@ from PIL import Image
 
 from app.server.background import Store, Work
 from app.server.uploads import Batch
+from fer.columns import Status
 from fer.emotions import EMOTIONS
 from fer.errors import NothingToScore, UnreadableImage
 from fer.faces.boxes import Box
@@ -23,6 +24,7 @@ from fer.scoring.csv_output import csv_lines, header
 from fer.scoring.folder import Entry
 from fer.scoring.local import score_entries
 from fer.scoring.parquet_output import SCHEMA
+from fer.scoring.rows import count_faces
 
 CROPS_EACH = 200
 """Faces of each emotion that the gallery keeps a picture of: some 5 MB for all seven."""
@@ -133,8 +135,8 @@ class Job(Work):
             self._rows += rows
             self._count += len(rows)
             self._done += 1
-            self._faces += sum(row.get("emotion") is not None for row in rows)
-            self._errors += sum(row["status"] == "error" for row in rows)
+            self._faces += count_faces(rows)
+            self._errors += sum(row["status"] == Status.ERROR for row in rows)
             if len(self._rows) >= CHUNK:
                 self._packed.append(pa.Table.from_pylist(self._rows, schema=SCHEMA))
                 self._rows = []
@@ -158,7 +160,9 @@ class Job(Work):
         for index, row in wanted.items():
             self._cropped[row["emotion"]] += 1
             box = Box(*(row[edge] for edge in ("x1", "y1", "x2", "y2")))
-            square = box if row["status"] == "whole_image" else framing.square(box, *photo.size)
+            square = (
+                box if row["status"] == Status.WHOLE_IMAGE else framing.square(box, *photo.size)
+            )
             buffer = io.BytesIO()
             photo.resize((CROP_SIDE, CROP_SIDE), box=square).save(buffer, "JPEG", quality=80)
             crops[index] = buffer.getvalue()

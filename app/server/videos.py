@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from app.server.background import Store, Work
 from app.server.jobs import CHUNK, CROP_SIDE
+from fer.columns import Status
 from fer.faces.boxes import Box
 from fer.recognizer import Recognizer
 from fer.scoring.local import Rows
@@ -146,7 +147,7 @@ class VideoWork(Work):
                 with self._lock:
                     self._rows += rows
                     self._reached = rows[0]["time"]
-                    self._frames += rows[0]["status"] != "error"
+                    self._frames += rows[0]["status"] != Status.ERROR
                     self._faces += sum(row.get("emotion") is not None for row in rows)
                     if len(self._rows) >= CHUNK:
                         self._packed.append(pa.Table.from_pylist(self._rows, schema=SCHEMA))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from fer.columns import PROBABILITIES, Status
 from fer.emotions import EMOTIONS
-from fer.scoring.rows import PROBABILITIES
 from fer.video.timeline import SMOOTHED
 
 BRIEF = 1.0
@@ -42,7 +42,7 @@ def people(table: pd.DataFrame) -> list[Person]:
     """Return the persons of a table, those seen longest first."""
     faces = table[table["track"].notna()]
     faces = faces.assign(shown=faces["smoothed"].fillna(faces["emotion"]))
-    times = np.unique(table.loc[table["status"] != "error", "time"])
+    times = np.unique(table.loc[table["status"] != Status.ERROR, "time"])
     span = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     found = [
         Person(track, faces[faces["track"] == track], span)

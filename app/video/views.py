@@ -12,6 +12,7 @@ from app.server.videos import VideoWork
 from app.shared import show_rows
 from app.video.people import BRIEF, Person, changes, people, probabilities
 from app.video.ways_in import videos
+from fer.columns import Status
 from fer.drawing import draw_labels
 from fer.faces.tracks import PATIENCE
 from fer.video.annotated import labels_at
@@ -141,7 +142,7 @@ def show_result(work: VideoWork) -> None:
         st.warning(work.problem, icon=":material/broken_image:")
     if work.cancelling:
         st.warning("Stopped early: what was done by then is below.", icon=":material/stop_circle:")
-    scored = table[table["status"] != "error"]
+    scored = table[table["status"] != Status.ERROR]
     if scored.empty:
         return
     everyone = people(table)

@@ -26,7 +26,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import tqdm
 
-from fer.errors import FerError, HubError
+from fer.errors import FerError, HubError, first_line
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that have come and the bytes there are; from other threads."""
@@ -165,10 +165,10 @@ def explain(error: BaseException, repo_id: str, revision: str | None = None) -> 
             return f"The download of {repo_id} was cut short: load it again."
         case HTTPError():
             return (
-                f"The Hub at {constants.ENDPOINT} cannot be reached ({_first_line(error)}): check "
+                f"The Hub at {constants.ENDPOINT} cannot be reached ({first_line(error)}): check "
                 "the network; what was downloaded before loads with HF_HUB_OFFLINE=1."
             )
-    return f"{repo_id}: {_first_line(error)}"
+    return f"{repo_id}: {first_line(error)}"
 
 
 def _explain_status(error: HfHubHTTPError, repo_id: str) -> str:
@@ -182,10 +182,5 @@ def _explain_status(error: HfHubHTTPError, repo_id: str) -> str:
         )
     if status == 429 or status >= 500:
         return f"The Hub answered {status} for {repo_id}: it is busy or down; try again later."
-    said = error.server_message or _first_line(error)
+    said = error.server_message or first_line(error)
     return f"The Hub refused {repo_id} ({status}): {said}"
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -12,12 +12,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fer.columns import PROBABILITIES
 from fer.emotions import EMOTIONS
-from fer.errors import UnknownModel
+from fer.errors import UnknownModel, first_line
 from fer.ferplus import ANSWERS, majority
 
-PROBABILITIES = [f"p_{emotion}" for emotion in EMOTIONS]
-"""The columns of `predictions.parquet` that hold the emotions' probabilities."""
+CALIBRATION_BINS = 15
+"""Of equal width, into which answers are sorted by their confidence to measure calibration."""
 VOTES = "ferplus_votes"
 """The column that holds the FER+ votes, as in the data; folders of before them have none."""
 
@@ -41,8 +42,7 @@ def read_predictions(path: Path) -> pd.DataFrame:
         labels = table["label"].to_numpy(dtype=int)
         votes = np.array(table[VOTES].tolist(), dtype=int) if voted else None
     except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise UnknownModel(f"{path} cannot be read: {reason}.") from error
+        raise UnknownModel(f"{path} cannot be read: {first_line(error)}.") from error
     if not len(table):
         problem = "is empty"
     elif table["row"].duplicated().any():
@@ -75,8 +75,7 @@ def read_history(path: Path) -> pd.DataFrame:
     except OSError as error:
         raise UnknownModel(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError) as error:  # pandas' own errors are ValueErrors
-        reason = str(error).splitlines()[0]
-        raise UnknownModel(f"{path} cannot be read: {reason}.") from error
+        raise UnknownModel(f"{path} cannot be read: {first_line(error)}.") from error
 
 
 def predicted_labels(predictions: pd.DataFrame) -> pd.Series:

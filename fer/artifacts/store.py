@@ -21,7 +21,7 @@ from torch import nn
 from fer.artifacts.report import predicted_labels, read_history, read_predictions
 from fer.config import HUB_ID, ModelConfig
 from fer.ensemble import Ensemble
-from fer.errors import HubError, UnknownModel
+from fer.errors import HubError, UnknownModel, first_line
 from fer.ferplus import NO_MAJORITY, Measure
 from fer.networks import build_network
 from fer.shipped import DEFAULT_MODEL, MODELS, left_out
@@ -212,7 +212,7 @@ class Artifact:
             else:
                 load_model(network, self.path / SINGLE, strict=True)
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = first_line(error)
             raise UnknownModel(f"The weights in {self.path} cannot be loaded: {reason}") from error
         return network.float().eval()
 

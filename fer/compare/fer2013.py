@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from fer.errors import UnreadableTable
+from fer.errors import UnreadableTable, first_line
 
 OFFICIAL_CLASSES = {
     "train": (3995, 436, 4097, 7215, 4830, 3171, 4965),
@@ -37,5 +37,4 @@ def read_test_images(folder: Path, rows: Sequence[int]) -> dict[int, bytes]:
             for row, image in zip(table["row"], table["image"], strict=True)
         }
     except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise UnreadableTable(f"{path} cannot be read: {reason}") from error
+        raise UnreadableTable(f"{path} cannot be read: {first_line(error)}") from error

@@ -13,10 +13,9 @@ import pandas as pd
 from scipy.stats import binned_statistic, spearmanr
 from scipy.stats.contingency import crosstab
 
-from fer.artifacts.report import PROBABILITIES, accuracy_interval, predicted_labels
+from fer.artifacts.report import CALIBRATION_BINS, accuracy_interval, predicted_labels
+from fer.columns import PROBABILITIES
 from fer.emotions import EMOTIONS
-
-CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,9 @@ def summarize(answers: Answers) -> Summary:
     )
 
 
-def reliability(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
+def reliability(
+    labels: np.ndarray, probabilities: np.ndarray, bins: int = CALIBRATION_BINS
+) -> pd.DataFrame:
     """Sort answers into bins of equal width by their confidence (Guo et al. 2017).
 
     Returns:
@@ -149,10 +150,10 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     """
     confidence = probabilities.max(axis=1)
     right = (probabilities.argmax(axis=1) == labels).astype(float)
-    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)
+    edges = np.linspace(0, 1, bins + 1)
     # Rounding may leave a probability a hair above 1.
     means, _, place = binned_statistic(confidence.clip(0, 1), [confidence, right], "mean", edges)
-    counts = np.bincount(place - 1, minlength=CALIBRATION_BINS)
+    counts = np.bincount(place - 1, minlength=bins)
     table = pd.DataFrame(
         {
             "low": edges[:-1],

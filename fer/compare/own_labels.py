@@ -14,14 +14,13 @@ from typing import IO
 import numpy as np
 import pandas as pd
 
-from fer.artifacts.report import PROBABILITIES
+from fer.columns import PROBABILITIES, Status
 from fer.compare.metrics import Answers
 from fer.compare.tables import number, plain, read_table
 from fer.emotions import emotion_number
 from fer.errors import UnreadableTable
 
-SCORED = ("ok", "whole_image")
-"""What the batch scorer calls the rows that hold a face."""
+SCORED = [status for status in Status if status.has_face]
 NOT_GIVEN = "not given"
 """The group of photos whose cell in a group's column is empty."""
 
@@ -109,8 +108,8 @@ def _answers(
     _leave_out(left_out, rows, ~rows["path"].isin(truth["path"]), "has a score but no label")
     rows = rows[rows["path"].isin(truth["path"])]
     scored = rows["status"].isin(SCORED)
-    _leave_out(left_out, rows, rows["status"] == "no_face", "has no face that was found")
-    other = ~scored & (rows["status"] != "no_face")
+    _leave_out(left_out, rows, rows["status"] == Status.NO_FACE, "has no face that was found")
+    other = ~scored & (rows["status"] != Status.NO_FACE)
     _leave_out(left_out, rows, other, "could not be read")
     rows = rows[scored]
     probabilities = rows[PROBABILITIES].map(number)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from fer.artifacts.report import PROBABILITIES
+from fer.columns import PROBABILITIES
 from fer.compare.metrics import Answers
 from fer.emotions import EMOTIONS
 

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from fer.columns import Status
+from fer.files import replacing
 from fer.scoring.output import Output, OutputRefused, Paths, Rows, Run, Sidecar, lock, sync, writing
-from fer.scoring.rows import COLUMNS, ERROR, FLAGS, PHOTOS, TEXT, WHOLE, Layout
+from fer.scoring.rows import COLUMNS, FLAGS, PHOTOS, TEXT, WHOLE, Layout
 
 NEEDS_QUOTES = frozenset(',"\r\n')
 
@@ -103,7 +105,7 @@ class CsvOutput(Output):
     def _counted(self, rows: Iterable["Record"]) -> Iterator[str]:
         """Yield the rows' paths, and count the errors among them."""
         for row in rows:
-            self.errors += row.fields[self.status] == ERROR
+            self.errors += row.fields[self.status] == Status.ERROR
             yield row.key
 
     def _open(self) -> BinaryIO:
@@ -138,21 +140,16 @@ class CsvOutput(Output):
         self.file.truncate(whole)
 
     def _drop_errors(self) -> None:
-        partial = self.path.with_name(self.path.name + ".new")
-        try:
+        with replacing(self.path) as partial:
             with open(self.path, "rb") as old, open(partial, "wb") as new:
                 new.write(header(self.layout.columns))
                 for record in records(old, self.path, self.layout):
-                    if record.fields[self.status] != ERROR:
+                    if record.fields[self.status] != Status.ERROR:
                         new.write(record.line)
                 whole = new.tell()
                 new.flush()
                 sync(new)
             self.sidecar.write(self.run, whole_bytes=whole)
-            os.replace(partial, self.path)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
         self.file.close()
         self.file = self._open()
 

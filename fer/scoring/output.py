@@ -21,6 +21,7 @@ from typing import IO, Any
 import numpy as np
 
 from fer.errors import FerError
+from fer.files import replacing
 
 FORMAT = 2
 """To be raised when what is written changes, so that no table mixes two ways."""
@@ -156,13 +157,8 @@ class Sidecar:
     def write(self, run: Run, whole_bytes: int | None = None) -> None:
         """Write the file, all or nothing."""
         text = json.dumps({"run": asdict(run), "whole_bytes": whole_bytes}, indent=2) + "\n"
-        partial = self.path.with_name(self.path.name + ".new")
-        try:
+        with replacing(self.path) as partial:
             partial.write_text(text)
-            os.replace(partial, self.path)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
 
 
 @contextmanager

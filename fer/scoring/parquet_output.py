@@ -15,8 +15,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fer.columns import Status
+from fer.files import replacing
 from fer.scoring.output import Output, OutputFailed, Paths, Rows, Run, Sidecar, lock, sync, writing
-from fer.scoring.rows import COLUMNS, ERROR, FLAGS, PHOTOS, TEXT, WHOLE, Layout
+from fer.scoring.rows import COLUMNS, FLAGS, PHOTOS, TEXT, WHOLE, Layout
 
 PART_ROWS = 20_000
 PART_SECONDS = 60.0
@@ -137,7 +139,7 @@ class ParquetOutput(Output):
     def _done(self) -> Iterator[str]:
         for file in self._files():
             for batch in _open(file).iter_batches(columns=[self.layout.key, "status"]):
-                self.errors += batch.column("status").to_pylist().count(ERROR)
+                self.errors += batch.column("status").to_pylist().count(Status.ERROR)
                 yield from map(str, batch.column(self.layout.key).to_pylist())
 
 
@@ -173,22 +175,19 @@ def _tables(file: Path) -> Iterator[pa.Table]:
 
 def _replace(file: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
     """Write a file that appears under its name only once it is complete."""
-    partial = file.with_name(file.name + ".new")
-    try:
-        with open(partial, "wb") as written:
-            with pq.ParquetWriter(written, schema) as writer:
-                for table in tables:
-                    writer.write_table(table.cast(schema))
-            written.flush()
-            sync(written)
-        os.replace(partial, file)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    with replacing(file) as partial, open(partial, "wb") as written:
+        with pq.ParquetWriter(written, schema) as writer:
+            for table in tables:
+                writer.write_table(table.cast(schema))
+        written.flush()
+        sync(written)
 
 
 def _drop_errors(file: Path) -> None:
     reader = _open(file)
     schema = reader.schema_arrow
-    kept = (table.filter(pa.compute.not_equal(table["status"], ERROR)) for table in _tables(file))
+    kept = (
+        table.filter(pa.compute.not_equal(table["status"], Status.ERROR.value))
+        for table in _tables(file)
+    )
     _replace(file, kept, schema)

@@ -6,22 +6,20 @@ from typing import Any
 
 import pandas as pd
 
-from fer.emotions import EMOTIONS
+from fer.columns import PROBABILITIES, Status
 from fer.recognizer import Face
 
-PROBABILITIES = tuple(f"p_{emotion}" for emotion in EMOTIONS)
 COLUMNS = (
     "path", "status", "face", "x1", "y1", "x2", "y2", "detection", "emotion", "confidence",
     "certain", *PROBABILITIES, "width", "height", "model", "error",
 )  # fmt: skip
 
-ERROR = "error"
 STATUSES = {
-    "ok": "a face was found",
-    "whole_image": "no face was found in a picture as small and square as a face cut out of a "
+    Status.OK: "a face was found",
+    Status.WHOLE_IMAGE: "no face was found in a picture as small and square as a face cut out of a "
     "photo, so that all of it was named",
-    "no_face": "no face was found",
-    ERROR: "the file cannot be read",
+    Status.NO_FACE: "no face was found",
+    Status.ERROR: "the file cannot be read",
 }
 """What the column `status` says, and what that means."""
 
@@ -63,10 +61,10 @@ def photo_rows(
     """
     photo = {"path": safe_path(path), "width": size[0], "height": size[1], "model": model}
     if not faces:
-        return [photo | {"status": "no_face"}]
+        return [photo | {"status": Status.NO_FACE}]
     return [
         photo
-        | {"status": "whole_image" if face.whole_image else "ok", "face": number}
+        | {"status": Status.WHOLE_IMAGE if face.whole_image else Status.OK, "face": number}
         | {
             edge: round(float(value), PIXEL_DIGITS)
             for edge, value in zip(("x1", "y1", "x2", "y2"), face.box, strict=True)
@@ -87,7 +85,12 @@ def photo_rows(
 
 def error_row(path: str, error: Exception, model: str) -> dict[str, Any]:
     """Return the one row of a file that cannot be read."""
-    return {"path": safe_path(path), "status": ERROR, "model": model, "error": str(error)}
+    return {"path": safe_path(path), "status": Status.ERROR, "model": model, "error": str(error)}
+
+
+def count_faces(rows: Sequence[dict[str, Any]]) -> int:
+    """Return how many of the rows name a face's emotion."""
+    return sum(Status(row["status"]).has_face for row in rows)
 
 
 def safe_path(path: str) -> str:
@@ -98,6 +101,5 @@ def safe_path(path: str) -> str:
 def to_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Return rows as a table with all columns in their order; what a row lacks is empty."""
     table = pd.DataFrame(list(rows), columns=list(COLUMNS))
-    return table.astype(
-        {"face": "Int64", "width": "Int64", "height": "Int64", "certain": "boolean"}
-    )
+    whole, flags = WHOLE.intersection(COLUMNS), FLAGS.intersection(COLUMNS)
+    return table.astype(dict.fromkeys(whole, "Int64") | dict.fromkeys(flags, "boolean"))

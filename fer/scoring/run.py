@@ -10,6 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from fer.columns import Status
 from fer.ensemble import Ensemble
 from fer.recognizer import Recognizer
 from fer.scoring.csv_output import CsvOutput, StdoutOutput
@@ -17,7 +18,8 @@ from fer.scoring.folder import Entry, Listing, list_folder, local_path
 from fer.scoring.local import score_entries
 from fer.scoring.output import Output, OutputRefused, Run
 from fer.scoring.parquet_output import ParquetOutput
-from fer.scoring.rows import ERROR, PHOTOS, Layout, safe_path
+from fer.scoring.rows import PHOTOS, Layout, count_faces, safe_path
+from fer.wording import counted
 
 STDOUT = "-"
 
@@ -44,13 +46,15 @@ class Summary:
 
     def sentence(self) -> str:
         """Say it to people."""
-        text = f"{self.photos} photos, {self.faces} faces, {self.errors} errors"
+        text = f"{counted(self.photos, 'photo')}, {counted(self.faces, 'face')}"
+        text += f", {counted(self.errors, 'error')}"
         if self.before:
-            text += f"; {self.before} photos had been done before"
+            text += f"; {counted(self.before, 'photo')} had been done before"
         if self.errors_before:
-            text += f", {self.errors_before} of them errors"
+            text += f", {self.errors_before:,} of them errors"
         if self.skipped:
-            text += f"; {self.skipped} files of other kinds skipped"
+            others = counted(self.skipped, "file of another kind", "files of other kinds")
+            text += f"; {others} skipped"
         if self.stopped:
             text += "; stopped before the end: the same command goes on from here"
         return text + "."
@@ -104,8 +108,8 @@ def score_folder(
                 for photo in rows:
                     table.write(photo)
                     photos += 1
-                    faces += sum(row["status"] == "ok" for row in photo)
-                    errors += photo[0]["status"] == ERROR
+                    faces += count_faces(photo)
+                    errors += photo[0]["status"] == Status.ERROR
                     bar.set_postfix(faces=faces, errors=errors, refresh=False)
                     bar.update()
             finally:

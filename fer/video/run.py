@@ -8,16 +8,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from fer.columns import Status
 from fer.faces.images import Photo
 from fer.recognizer import READ_SIDES, Recognizer
 from fer.scoring.folder import Entry
 from fer.scoring.local import Rows, score_entries
 from fer.scoring.output import Run
-from fer.scoring.rows import safe_path
+from fer.scoring.rows import count_faces, safe_path
 from fer.scoring.run import describe, open_output
 from fer.video.progress import progress
 from fer.video.reading import Every, Video, upright
 from fer.video.timeline import SMOOTHING, TIMELINE, Timeline
+from fer.wording import counted
 
 EVERY = Every(seconds=0.2)
 
@@ -40,7 +42,10 @@ class Summary:
 
     def sentence(self) -> str:
         """Say it to people."""
-        text = f"{self.frames} frames, {self.faces} faces of {self.people} tracks"
+        text = (
+            f"{counted(self.frames, 'frame')}, {counted(self.faces, 'face')} of "
+            f"{counted(self.people, 'track')}"
+        )
         if self.resumed:
             text += "; earlier frames had been done before"
         if self.stopped:
@@ -88,7 +93,7 @@ def score_frames(
         number, time = begun.popleft()
         yield timeline.add(number, time, path, rows)
     if video.problem and not timeline.broken and not stop.is_set():
-        error = {"status": "error", "model": recognizer.name, "error": video.problem}
+        error = {"status": Status.ERROR, "model": recognizer.name, "error": video.problem}
         yield timeline.add(timeline.last + 1, time, path, [error])
 
 
@@ -138,8 +143,8 @@ def score_video(
                     path=path, every=every, workers=workers, stop=stop,
                 ):  # fmt: skip
                     table.write(rows)
-                    faces += sum(row.get("emotion") is not None for row in rows)
-                    frames += rows[0]["status"] != "error"
+                    faces += count_faces(rows)
+                    frames += rows[0]["status"] != Status.ERROR
                     reached(rows[0]["time"], frames=frames, faces=faces)
             finished = not stop.is_set()
             problem = video.problem

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from math import exp
 from typing import Any
 
+from fer.columns import PROBABILITIES, Status
 from fer.emotions import EMOTIONS
 from fer.faces.boxes import Box
 from fer.faces.tracks import PATIENCE, Tracker
 from fer.scoring.local import Rows
-from fer.scoring.rows import COLUMNS, PROBABILITIES, SHARE_DIGITS, Layout
+from fer.scoring.rows import COLUMNS, SHARE_DIGITS, Layout
 
 SMOOTHED = tuple(f"s_{emotion}" for emotion in EMOTIONS)
 TIMELINE = Layout(
@@ -84,7 +85,7 @@ class Timeline:
             rows: as `fer.scoring` makes them of a photo.
         """
         self.last = number
-        self.broken = rows[-1]["status"] == "error"
+        self.broken = rows[-1]["status"] == Status.ERROR
         time = round(time, TIME_DIGITS)
         moment = {"path": path, "time": time, "frame": number}
         faces = [row for row in rows if row.get("emotion")]

@@ -7,9 +7,9 @@ import pytest
 
 from app.compare.images import data_folder
 from fer.artifacts import Artifact
-from fer.artifacts.report import PROBABILITIES
 from fer.artifacts.robustness import CORRUPTIONS, Robustness
 from fer.artifacts.timing import Timing
+from fer.columns import PROBABILITIES
 from fer.compare.references import REFERENCES
 from fer.emotions import EMOTIONS
 from tests.made import give_votes, make_model

@@ -10,7 +10,7 @@ from PIL import Image
 
 from fer.artifacts import MODELS, Artifact, list_models
 from fer.emotions import EMOTIONS
-from training.card import METRICS, confusion_picture, model_card, reliability, write_card
+from training.card import METRICS, confusion_picture, model_card, write_card
 
 
 @pytest.fixture(params=list_models())
@@ -75,15 +75,6 @@ def test_a_darker_cell_is_a_larger_share(cnn_folder):
     order = np.argsort(shares)
     assert (np.diff(corners[order]) <= 0).all()
     assert corners[order][0] == 255
-
-
-def test_reliability_accounts_for_every_image(cnn_folder):
-    bins = reliability(Artifact(cnn_folder).predictions)
-    test = Artifact(cnn_folder).metrics["splits"]["test"]["plain"]
-    assert sum(line["images"] for line in bins) == test["images"]
-    right = sum(line["images"] * line["accuracy"] for line in bins)
-    assert right == pytest.approx(test["correct"])
-    assert all(line["low"] <= line["confidence"] <= line["high"] for line in bins)
 
 
 def test_writes_the_same_again(cnn_folder, tmp_path):

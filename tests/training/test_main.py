@@ -206,6 +206,6 @@ def test_prepare_says_what_differs(training_command, tmp_path):
     (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *lines]))
     status, stdout, _ = training_command("prepare", tmp_path / "fer2013.csv", tmp_path / "out")
     assert status == 0
-    assert stdout.startswith("train has 1 images, officially 28709.\n")
+    assert stdout.startswith("train has 1 image, officially 28,709.\n")
     status, _, stderr = training_command("prepare", "/nowhere", tmp_path / "out")
     assert (status, stderr) == (2, "training: There is no /nowhere.\n")

@@ -31,7 +31,7 @@ def official_csv(tmp_path, pixels):
 
 def test_the_official_csv(official_csv, tmp_path, pixels):
     remarks = prepare(official_csv, tmp_path / "out")
-    assert "train has 3 images, officially 28709." in remarks
+    assert "train has 3 images, officially 28,709." in remarks
     assert any("test has no FER+ votes" in remark for remark in remarks)
     train, test = (load_split(tmp_path / "out", name) for name in ("train", "test"))
     assert train.labels.tolist() == [3, 0, 2]
@@ -77,7 +77,7 @@ def test_the_folder_tree_holds_out_a_validation_split(tmp_path, pixels):
 
 def test_parquet_is_checked_and_copied(drawn, tmp_path):
     assert prepare(drawn, tmp_path / "out") == [
-        f"{name} has {count} images, officially {OFFICIAL_COUNTS[name]}."
+        f"{name} has {count:,} images, officially {OFFICIAL_COUNTS[name]:,}."
         for name, count in COUNTS.items()
     ]
     before, after = (load_split(folder, "test") for folder in (drawn, tmp_path / "out"))

@@ -9,9 +9,8 @@ from torchmetrics.functional.classification import (
     multiclass_recall,
 )
 
-from fer.artifacts.report import PROBABILITIES
+from fer.columns import PROBABILITIES
 from fer.compare.metrics import (
-    CALIBRATION_BINS,
     Answers,
     before_temperature,
     best_by_emotion,
@@ -26,7 +25,6 @@ from fer.compare.metrics import (
     summarize,
 )
 from tests.made import answers
-from training import evaluate
 
 # Counted by hand: of three angry two are found; of two happy one; the one disgust is missed.
 LABELS = ["angry", "angry", "angry", "happy", "happy", "disgust"]
@@ -96,8 +94,15 @@ def test_figures_are_torchmetrics(random_answers):
     assert summary.calibration_error == pytest.approx(expected)
 
 
-def test_bins_are_those_of_the_evaluation():
-    assert CALIBRATION_BINS == evaluate.CALIBRATION_BINS
+@pytest.mark.parametrize("bins", [5, 15])
+def test_the_bins_account_for_every_image(random_answers, bins):
+    labels, probabilities = random_answers.labels, random_answers.probabilities
+    table = reliability(labels, probabilities, bins)
+    assert table["images"].sum() == len(labels)
+    right = (table["images"] * table["accuracy"]).sum()
+    assert right == pytest.approx((probabilities.argmax(axis=1) == labels).sum())
+    assert table["confidence"].between(table["low"], table["high"]).all()
+    assert (table["high"] - table["low"]).to_numpy() == pytest.approx(1 / bins)
 
 
 def test_macro_f1_leaves_out_what_does_not_occur(small):

@@ -4,7 +4,7 @@ import unicodedata
 import pandas as pd
 import pytest
 
-from fer.artifacts.report import PROBABILITIES
+from fer.columns import PROBABILITIES
 from fer.compare.own_labels import match
 from fer.emotions import EMOTIONS
 from fer.errors import UnreadableTable

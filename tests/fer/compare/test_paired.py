@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from fer.artifacts.report import PROBABILITIES
+from fer.columns import PROBABILITIES
 from fer.compare.metrics import Answers
 from fer.compare.paired import cell_rows, duel, listing, only_right, p_text
 from fer.emotions import EMOTIONS

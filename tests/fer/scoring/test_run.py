@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from fer.cli import ERRORS, app
@@ -120,12 +121,12 @@ def test_a_second_run_does_only_what_is_new(mixed, undisturbed, tmp_path):
     folder.mkdir()
     (folder / "b.jpg").write_bytes(b"damaged")
     os.link(mixed / "=1+1, cmd.jpg", folder / "c.jpg")
-    assert "2 photos, 1 faces, 1 errors." in score(folder, output).stderr
+    assert "2 photos, 1 face, 1 error." in score(folder, output).stderr
     os.link(mixed / "=1+1, cmd.jpg", folder / "a.jpg")
     (folder / "b.jpg").unlink()
     os.link(mixed / "=1+1, cmd.jpg", folder / "b.jpg")
     second = score(folder, output)
-    before = "1 photos, 1 faces, 0 errors; 2 photos had been done before"
+    before = "1 photo, 1 face, 0 errors; 2 photos had been done before"
     assert f"{before}, 1 of them errors." in second.stderr
     assert second.exit_code == ERRORS  # what the table holds counts, whichever run wrote it
     assert score(folder, output, "--errors-ok").exit_code == 0
@@ -231,7 +232,7 @@ def test_a_file_url_means_the_folder(astronaut, tmp_path, monkeypatch):
     assert score(escaped, f"file://{tmp_path}/my%20results.csv", "--model", "cnn").exit_code == 0
     assert len(pd.read_csv(output)) == 1
     again = score(tmp_path / "my photos", output, "--model", "cnn")  # it is the same folder
-    assert "1 photos had been done before" in again.stderr
+    assert "1 photo had been done before" in again.stderr
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
@@ -245,3 +246,12 @@ def test_folders_that_are_not_utf8_are_read_and_written_to(ending, astronaut, tm
     with open(output, "rb") as file:
         table = pd.read_parquet(file) if ending == "parquet" else pd.read_csv(file)
     assert table["status"].tolist() == ["ok"]
+
+
+def test_what_is_scored_whole_counts_as_a_face(tmp_path):
+    (tmp_path / "photos").mkdir()
+    Image.new("L", (48, 48), 128).save(tmp_path / "photos" / "crop.png")
+    (tmp_path / "photos" / "notes.txt").touch()
+    done = score(tmp_path / "photos", tmp_path / "out.csv")
+    assert "whole_image" in (tmp_path / "out.csv").read_text()
+    assert "1 photo, 1 face, 0 errors; 1 file of another kind skipped." in done.stderr

@@ -12,8 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from fer.cli import app
+from fer.columns import PROBABILITIES
 from fer.faces.boxes import Box
-from fer.scoring.rows import COLUMNS, PROBABILITIES
+from fer.scoring.rows import COLUMNS
 from fer.video.timeline import SMOOTHED, TIMELINE
 from tools.videos import SIZE, crossing, filmed, person_at, scene, steady
 

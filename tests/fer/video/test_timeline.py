@@ -1,7 +1,7 @@
 import pytest
 
+from fer.columns import PROBABILITIES
 from fer.emotions import EMOTIONS
-from fer.scoring.rows import PROBABILITIES
 from fer.video.timeline import SMOOTHED, Timeline
 
 
