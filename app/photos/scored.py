@@ -7,7 +7,7 @@ import streamlit as st
 import torch
 
 from app.photos.album import Album, Found, Result, cut_again, examine
-from app.server.memory import give_back
+from app.server.memory import release_memory
 from app.shared import load_recognizer
 from fer.faces.preprocessing import Crops
 from fer.recognizer import Recognizer
@@ -49,7 +49,7 @@ def look(album: Album, model: str) -> None:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
     slot.empty()
-    give_back()
+    release_memory()
 
 
 def stop() -> None:

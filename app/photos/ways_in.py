@@ -5,7 +5,7 @@ import streamlit as st
 from app.photos.album import BYTES, FILES, Album
 from app.photos.scored import EXAMPLE, go_on, visitors_album
 from app.photos.views import open_shot
-from app.server.memory import give_back
+from app.server.memory import release_memory
 from app.server.uploads import MEGABYTE, SENT
 from app.shared import forget_upload
 from fer.errors import TooMuch
@@ -83,4 +83,4 @@ def clear() -> None:
     """Let go of all photos, and of all that was kept of them."""
     for name in ("album", "thumbnails", "opened"):
         st.session_state.pop(name, None)
-    give_back()
+    release_memory()

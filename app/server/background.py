@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from app.server.memory import give_back
+from app.server.memory import release_memory
 from fer.errors import FerError, TooMuch
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class Work(ABC):
             self.failure = "Something went wrong on the server; its log says what."
         finally:
             self.let_go()
-            give_back()
+            release_memory()
             self._ended = time.monotonic()
             self._on_end()
 

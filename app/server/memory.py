@@ -4,7 +4,7 @@ import ctypes
 import gc
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Free what nothing refers to any more, and return it to the system where the C library can.
 
     A page's last run refers to itself, photos and all, so that only a full collection frees it;

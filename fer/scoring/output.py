@@ -118,9 +118,6 @@ class Output(ABC):
             OutputFailed: if the disk is full; what was written before stays whole.
         """
 
-    def abandon(self) -> None:  # noqa: B027 - most have nothing to do
-        """Let go of the file as after a kill: the next run cuts it back."""
-
 
 class Sidecar:
     """The file beside a table that says whose it is."""

@@ -8,12 +8,12 @@ from tests.conftest import ROOT
 MEASURED = """
 import gc
 from tools.machine import resident
-from app.server.memory import give_back
+from app.server.memory import release_memory
 
 gc.disable()  # as good as: so few objects let Python wait long
 {hold}
 before = resident()
-give_back()
+release_memory()
 print(before - resident())
 """
 APART = """
