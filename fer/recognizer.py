@@ -21,7 +21,7 @@ from fer.ensemble import Ensemble
 from fer.errors import UnreadableImage
 from fer.faces.boxes import Box
 from fer.faces.detection import Detection, Detector
-from fer.faces.images import Photo, Source, read_photo
+from fer.faces.images import Photo, Source, is_one, read_photo
 from fer.faces.preprocessing import Crops, Faces, crop_faces
 from fer.networks import predict_logits
 
@@ -183,7 +183,12 @@ class Recognizer:
 
         Args:
             photos: as for `recognize`; taken as they are needed.
+
+        Raises:
+            UnreadableImage: if it is a photo itself, whose bytes or lines would pass for photos.
         """
+        if is_one(photos):
+            raise UnreadableImage("Several photos are expected, one after the other: give [photo].")
         batch: list[Photo | UnreadableImage] = []
         pixels = 0
         for source in photos:

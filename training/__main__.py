@@ -19,6 +19,8 @@ import torch
 import typer
 from lightning.fabric import Fabric
 from lightning.fabric.loggers import TensorBoardLogger
+from lightning.fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from safetensors import SafetensorError
 
 from fer.artifacts import Artifact
@@ -73,13 +75,7 @@ def train_(
     checkpoint = out.with_name(out.name + ".ckpt")
     train, validation, test = (load_split(data, name).head(images) for name in SPLITS)
     check_target(out, checkpoint, resume)
-    fabric = Fabric(
-        devices=int(os.environ.get("LOCAL_WORLD_SIZE", 0)) or "auto",  # torchrun's own count
-        num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", 1)),
-        precision=recipe.precision,
-        loggers=_tensorboard(out) if tensorboard else None,
-    )
-    fabric.launch()
+    fabric = launched(recipe.precision, _tensorboard(out) if tensorboard else None)
     try:
         if recipe.network == ENSEMBLE:
             fits = [assemble(recipe, validation, out, fabric.device)]
@@ -96,6 +92,36 @@ def train_(
         raise FerError(
             f"Interrupted: the epochs done are in {checkpoint}, and --resume goes on from there."
         ) from interrupt
+
+
+def launched(precision: Any, loggers: TensorBoardLogger | None) -> Fabric:
+    """Set up what trains: the processes of torchrun or srun, or this machine.
+
+    Raises:
+        FerError: if what started this process, or its environment, does not fit together.
+    """
+    # Inside an allocation SLURM's variables stand also for what is started by hand, which is one
+    # process, however many tasks were asked for: only srun says that its step has several.
+    by_hand = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) < 2 and not int(
+        os.environ.get("SLURM_PROCID", 0)
+    )
+    alone = by_hand and "SLURM_NTASKS" in os.environ and not TorchElasticEnvironment.detect()
+    try:
+        fabric = Fabric(
+            devices=int(os.environ.get("LOCAL_WORLD_SIZE", 0)) or "auto",  # torchrun's own count
+            num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", 1)),
+            precision=precision,
+            loggers=loggers,
+            plugins=[LightningEnvironment()] if alone else None,
+        )
+        fabric.launch()
+    except (ValueError, RuntimeError, KeyError, MisconfigurationException) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise FerError(
+            f"The processes to train with cannot be set up ({reason}). Start one by hand, or "
+            "several with torchrun --nproc-per-node N -m training train …"
+        ) from error
+    return fabric
 
 
 def _tensorboard(out: Path) -> TensorBoardLogger:

@@ -33,6 +33,8 @@ from fer.scoring.folder import is_aside, is_photo
 from fer.wording import counted
 from training.data import OFFICIAL_COUNTS, SPLITS, BadData, load_split
 
+USAGE = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
+"""What fer2013.csv calls the splits."""
 ALIASES = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev", "publictest"),
@@ -123,8 +125,8 @@ def _from_csv(path: Path) -> dict[str, pd.DataFrame]:
     if None in splits:
         row = splits.index(None)
         raise BadData(
-            f"Row {row} of {path} has the usage {table['usage'][row]!r}; it is one of Training, "
-            "PublicTest and PrivateTest."
+            f"Row {row} of {path} has the usage {table['usage'][row]!r}; it is one of "
+            f"{', '.join(USAGE)}."
         )
     votes = _votes(path.with_name("fer2013new.csv"), len(table))
     rows = []

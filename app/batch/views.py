@@ -11,7 +11,7 @@ from app.batch.ways_in import jobs
 from app.choice import ask_choice, select
 from app.figures.emotions import emotion_counts
 from app.pictures import HIDINGS, with_faces, zipped
-from app.server.jobs import Job, to_csv, to_pandas, to_parquet
+from app.server.jobs import Job, to_csv, to_excel_csv, to_pandas, to_parquet
 from app.shared import show_rows
 from fer.emotions import EMOTIONS
 from fer.wording import duration
@@ -21,7 +21,7 @@ TABLE_ROWS = 5_000  # rows of a result sent to the browser; the downloads have a
 
 
 def downloads(label: str, name: str, table: Callable[[], pa.Table]) -> None:
-    """Show the two download buttons; what they send is made when they are pressed.
+    """Show the download buttons; what they send is made when they are pressed.
 
     Args:
         label: what is sent, after "CSV: ".
@@ -31,6 +31,7 @@ def downloads(label: str, name: str, table: Callable[[], pa.Table]) -> None:
     kinds = (
         ("CSV", "csv", "text/csv", lambda: to_csv(table())),
         ("Parquet", "parquet", "application/vnd.apache.parquet", lambda: to_parquet(table())),
+        ("CSV for Excel", "csv", "text/csv", lambda: to_excel_csv(table())),
     )
     for kind, ending, mime, make in kinds:
         st.download_button(

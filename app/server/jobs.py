@@ -20,7 +20,7 @@ from fer.errors import NothingToScore, UnreadableImage
 from fer.faces.boxes import Box
 from fer.faces.images import EXTENSIONS, read_image
 from fer.recognizer import Recognizer
-from fer.scoring.csv_output import csv_lines, header
+from fer.scoring.csv_output import EXCEL_MARK, csv_lines, header
 from fer.scoring.folder import Entry
 from fer.scoring.local import score_entries
 from fer.scoring.parquet_output import SCHEMA
@@ -190,6 +190,11 @@ def to_csv(table: pa.Table) -> bytes:
     """Return a job's rows as `fer score` writes them."""
     names = table.column_names
     return header(names) + csv_lines(table.to_pylist(), names)
+
+
+def to_excel_csv(table: pa.Table) -> bytes:
+    """Return a job's rows as `to_csv`, so that Excel reads names that are not ASCII."""
+    return EXCEL_MARK + to_csv(table)
 
 
 def to_parquet(table: pa.Table) -> bytes:

@@ -123,7 +123,9 @@ def hub_errors(repo_id: str, revision: str | None = None) -> Iterator[None]:
         yield
     except FerError:
         raise
-    except (HTTPError, OSError, ValueError, RuntimeError) as error:
+    except Exception as error:
+        # The client, and the client below it, raise what comes: ImportError for a SOCKS proxy, an
+        # InvalidURL of its own for a proxy's misspelt address, KeyErrors of odd answers …
         raise HubError(explain(error, repo_id, revision)) from error
 
 
@@ -163,6 +165,12 @@ def explain(error: BaseException, repo_id: str, revision: str | None = None) -> 
             return explain(error.__cause__, repo_id, revision)
         case OSError() if "Consistency check failed" in str(error):
             return f"The download of {repo_id} was cut short: load it again."
+        case ImportError():
+            return (
+                f"The Hub cannot be reached ({first_line(error)}): install that, or unset the "
+                "proxy (ALL_PROXY, HTTPS_PROXY); what was downloaded before loads with "
+                "HF_HUB_OFFLINE=1."
+            )
         case HTTPError():
             return (
                 f"The Hub at {constants.ENDPOINT} cannot be reached ({first_line(error)}): check "

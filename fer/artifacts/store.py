@@ -23,6 +23,7 @@ from fer.config import HUB_ID, ModelConfig
 from fer.ensemble import Ensemble
 from fer.errors import HubError, UnknownModel, first_line
 from fer.ferplus import NO_MAJORITY, Measure
+from fer.files import LFS_POINTER, is_lfs_pointer, read_regular
 from fer.networks import build_network
 from fer.shipped import DEFAULT_MODEL, MODELS, left_out
 
@@ -202,6 +203,11 @@ class Artifact:
         config = self.config
         if members := self.members:
             return Ensemble([(member.config, member.load_network()) for member in members]).eval()
+        for path in sorted(self.path.glob(WEIGHTS)):
+            if is_lfs_pointer(read_regular(path, size=len(LFS_POINTER))):
+                raise UnknownModel(
+                    f"{path} is a Git LFS pointer, not the weights: run `git lfs pull` there."
+                )
         network = build_network(config.network, **config.network_arguments)
         try:
             if (self.path / SHARDED).is_file():

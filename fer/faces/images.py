@@ -128,6 +128,15 @@ def looks_like_photo(head: bytes) -> bool:
     return SIGNATURE.match(head) is not None
 
 
+def is_one(photos: object) -> bool:
+    """Say whether this is one photo, also in a form that is not read, where several are meant.
+
+    An array `[N, H, W, 3]` is several.
+    """
+    one = (Photo, Image.Image, str, bytes, bytearray, memoryview, os.PathLike, io.IOBase)
+    return isinstance(photos, one) or getattr(photos, "ndim", 4) < 4  # an array or a tensor
+
+
 def read_image(source: Source) -> Image.Image:
     """Read a photo at its full size; see `read_photo`."""
     return read_photo(source).image
@@ -169,9 +178,20 @@ def read_photo(source: Source, at_least: int | None = None) -> Photo:
             )
         return _whole(flatten(Image.fromarray(source)))
     try:
-        data = source if isinstance(source, bytes) else read_regular(source)
-    except OSError as error:
-        raise UnreadableImage(f"The file cannot be opened: {error.strerror}.") from error
+        if isinstance(source, str | os.PathLike):
+            data = read_regular(source)
+        elif isinstance(source, bytes | bytearray | memoryview):
+            data = bytes(source)
+        else:
+            raise UnreadableImage(
+                "A photo is a path, a file's bytes, a PIL image or a uint8 array, not "
+                f"{type(source).__name__}."
+            )
+    except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
+        if isinstance(error, UnreadableImage):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadableImage(f"The file cannot be opened: {reason}.") from error
     if not data:
         raise UnreadableImage("The file is empty.")
     if is_lfs_pointer(data):

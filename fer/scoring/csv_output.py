@@ -17,6 +17,8 @@ from fer.files import replacing
 from fer.scoring.output import Output, OutputRefused, Paths, Rows, Run, Sidecar, lock, sync, writing
 from fer.scoring.rows import COLUMNS, FLAGS, PHOTOS, TEXT, WHOLE, Layout
 
+EXCEL_MARK = b"\xef\xbb\xbf"
+"""Before a table that is downloaded for Excel: without it, Excel reads UTF-8 as a code page."""
 NEEDS_QUOTES = frozenset(',"\r\n')
 
 

@@ -1,5 +1,8 @@
+import io
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from fer.emotions import EMOTIONS
@@ -120,3 +123,22 @@ def test_boxes_of_a_photo_decoded_small_are_in_its_own_pixels(recognizer, astron
     assert np.allclose(np.array(large.box) / 8, small.box, atol=5)
     assert np.allclose(np.array(large.crop) / 8, small.crop, atol=5)
     assert large.emotion == small.emotion
+
+
+def test_one_photo_where_several_are_meant_is_refused(recognizer, astronaut, tmp_path):
+    astronaut.save(tmp_path / "a.jpg")
+    pixels = np.asarray(astronaut)
+    data = (tmp_path / "a.jpg").read_bytes()
+    ones = [pixels, pixels[..., 0], torch.from_numpy(pixels.copy()), astronaut, data]
+    ones += [bytearray(data), str(tmp_path / "a.jpg"), tmp_path / "a.jpg", io.BytesIO(data)]
+    for one in ones:
+        with pytest.raises(UnreadableImage, match=r"give \[photo\]"):
+            recognizer.recognize(one)
+    assert [len(faces) for faces in recognizer.recognize(pixels[None])] == [1]  # [N, H, W, 3]
+    assert [len(faces) for faces in recognizer.recognize([bytearray(data)])] == [1]
+
+
+@pytest.mark.parametrize("odd", [None, 7, ["a.jpg"], io.BytesIO(b"x"), "nul\0.jpg"])
+def test_what_is_no_photo_is_one_sentence(odd, recognizer):
+    with pytest.raises(UnreadableImage, match=r"\.$"):
+        recognizer.recognize([odd])

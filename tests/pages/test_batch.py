@@ -125,6 +125,7 @@ def test_a_zip_is_scored_and_every_file_accounted_for(mixed):
     assert [button.label for button in app.get("download_button")] == [
         "CSV: 3 rows",
         "Parquet: 3 rows",
+        "CSV for Excel: 3 rows",
         "2 photos as a zip",
     ]
 

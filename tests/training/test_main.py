@@ -13,7 +13,9 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fer.artifacts import MODELS, Artifact
+from fer.errors import FerError
 from tests.conftest import ROOT
+from training.__main__ import launched
 from training.artifact import find_artifact
 from training.prepare import USAGE
 
@@ -209,3 +211,27 @@ def test_prepare_says_what_differs(training_command, tmp_path):
     assert stdout.startswith("train has 1 image, officially 28,709.\n")
     status, _, stderr = training_command("prepare", "/nowhere", tmp_path / "out")
     assert (status, stderr) == (2, "training: There is no /nowhere.\n")
+
+
+def allocation(**variables: object) -> dict[str, str]:
+    """What SLURM sets for four tasks on one node."""
+    usual = {"NTASKS": 4, "JOB_NAME": "train", "JOB_ID": 1, "PROCID": 0, "LOCALID": 0, "NODEID": 0,
+             "NNODES": 1, "JOB_NODELIST": "localhost"}  # fmt: skip
+    return {f"SLURM_{name}": str(value) for name, value in (usual | variables).items()}
+
+
+def test_by_hand_inside_an_allocation_this_machine_trains(monkeypatch):
+    for name, value in allocation(STEP_NUM_TASKS=1).items():
+        monkeypatch.setenv(name, value)
+    assert launched("32-true", None).world_size == 1
+    monkeypatch.delenv("SLURM_STEP_NUM_TASKS")  # under salloc and sbatch there is no step
+    assert launched("32-true", None).world_size == 1
+
+
+@pytest.mark.parametrize("variables", [{"STEP_NUM_TASKS": 4}, {"PROCID": 3, "LOCALID": 3}])
+def test_tasks_of_srun_that_do_not_fit_are_one_sentence(variables, monkeypatch):
+    for name, value in allocation(**variables).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(FerError, match="torchrun --nproc-per-node") as caught:
+        launched("32-true", None)
+    assert "\n" not in str(caught.value)

@@ -8,12 +8,13 @@ import pytest
 from PIL import Image
 
 from app.server import jobs as module
-from app.server.jobs import Jobs, Progress, to_csv, to_pandas, to_parquet
+from app.server.jobs import Jobs, Progress, to_csv, to_excel_csv, to_pandas, to_parquet
 from app.server.uploads import Batch
 from fer.errors import NothingToScore, TooMuch
 from fer.scoring.csv_output import HEADER
 from fer.scoring.folder import Entry
-from fer.scoring.rows import COLUMNS
+from fer.scoring.parquet_output import SCHEMA
+from fer.scoring.rows import COLUMNS, error_row
 
 PATIENCE = 60  # seconds
 
@@ -228,3 +229,9 @@ def test_rate_and_time_left():
     progress = Progress(total=100, done=20, faces=0, errors=0, seconds=10.0)
     assert (progress.rate, progress.remaining) == (2.0, 40.0)
     assert Progress(100, 0, 0, 0, 0.0).remaining is None
+
+
+def test_excel_is_told_that_names_are_utf8():
+    table = pa.Table.from_pylist([error_row("é.jpg", OSError("x"), "cnn")], schema=SCHEMA)
+    assert to_excel_csv(table).decode("utf-8-sig") == to_csv(table).decode()
+    assert to_excel_csv(table).startswith(b"\xef\xbb\xbf")

@@ -14,6 +14,7 @@ from fer.artifacts import (
     replace_folder,
     save_weights,
 )
+from fer.artifacts.store import SHARDED, SINGLE
 from fer.config import ModelConfig
 from fer.errors import FerError, UnknownModel
 from fer.faces.preprocessing import Framing, Preprocessing
@@ -149,3 +150,15 @@ def test_replacing_a_folder_leaves_nothing_of_the_old_one(model, tmp_path):
     replace_folder(new, model)
     assert not (model / "stale").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+def test_a_git_lfs_pointer_is_named_as_one(sharded, model):
+    (model / SINGLE).write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1049000\n"
+    )
+    if sharded:
+        (model / SINGLE).rename(model / "model-00001-of-00002.safetensors")
+        (model / SHARDED).write_text("{}")
+    with pytest.raises(UnknownModel, match="Git LFS pointer, not the weights: run `git lfs pull`"):
+        Artifact(model).load_network()
