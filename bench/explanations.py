@@ -15,7 +15,7 @@ import typer
 
 from fer.artifacts import DEFAULT_MODEL
 from fer.explain import maps_and_gradient, to_heat
-from fer.networks import EXPLAINED_LAYERS
+from fer.networks import explained_layer
 from fer.recognizer import Recognizer
 from tools.covering import SHARE, cost_of_covering, random_heat
 from training.data import load_split
@@ -31,7 +31,8 @@ def main(
     recognizer = Recognizer.from_pretrained(model)
     faces = load_split(data, "validation").images[:images]
     emotions = recognizer.probabilities(faces).argmax(1)
-    used = EXPLAINED_LAYERS[recognizer.config.network]
+    config = recognizer.config
+    used = explained_layer(config.network, recognizer.network, config.preprocessing.size)
     heats = {"chance": random_heat(len(faces))}
     for layer in layers.split(",") if layers else [used]:
         maps, gradient = maps_and_gradient(recognizer, faces, emotions, layer)
