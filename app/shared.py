@@ -124,8 +124,7 @@ def with_files(name: str) -> str:
     try:
         artifact = find_artifact(name)
         if not local_folders(name):
-            accuracy = artifact.accuracy("test")
-            st.caption(f"From the Hugging Face Hub; right on {accuracy:.1%} of test images.")
+            st.caption(f"From the Hugging Face Hub; {_how_good(artifact)}.")
     except FerError as error:
         st.error(str(error), icon=":material/cloud_off:")
         st.stop()
@@ -162,10 +161,19 @@ def _describe(name: str) -> str:
     if not local_folders(name):
         return name  # a Hub id: asking the Hub about each would hold up the page
     try:
-        accuracy = Artifact.find(name).accuracy("test")
+        artifact = Artifact.find(name)
+        return f"{name} · {_how_good(artifact)}" + (
+            f" · {artifact.config.purpose}" if artifact.config.purpose else ""
+        )
     except FerError:
         return f"{name} · not measured"
-    return f"{name} · right on {accuracy:.1%} of test images"
+
+
+def _how_good(artifact: Artifact) -> str:
+    """Say how often a model is right on test images, by the votes where they are known."""
+    if "votes" in artifact.measures:
+        return f"as most of ten people on {artifact.accuracy('test', 'votes'):.1%}"
+    return f"right on {artifact.accuracy('test'):.1%} of test images"
 
 
 def show_rows(rows: pd.DataFrame, alt: str) -> None:

@@ -21,6 +21,7 @@ import typer
 
 from fer.artifacts import DEFAULT_MODEL, Artifact, list_models
 from fer.errors import FerError, UnreadableImage
+from fer.ferplus import MEASURES
 from fer.namesake import refuse_namesake
 from fer.wording import named
 
@@ -265,22 +266,33 @@ def _stop_on_signals(stop: threading.Event) -> list[int]:
 
 @app.command()
 def models() -> None:
-    """List the models there are, with their accuracy and size."""
+    """List the models there are: how good by each measure, how large, and what each is for.
+
+    `votes`: agreement with the majority of ten annotators (FER+), which is nearer to what people
+    see. `label`: FER-2013's own label, one opinion, by which networks are compared in papers.
+    Both on the test images that they have.
+    """
     names = list_models()
     if not names:
         _complain("There are no models in models/.")
         raise typer.Exit(2)
-    print(f"{'model':32}{'validation':>12}{'test':>9}{'weights':>12}{'size':>10}")
+    print(f"{'model':30}{'votes':>8}{'label':>8}{'weights':>12}{'size':>9}  what for")
     for name in names:
         artifact = Artifact.find(name)
         try:
+            cells = [
+                f"{artifact.accuracy('test', measure):8.2%}"
+                if measure in artifact.measures
+                else f"{'–':>8}"
+                for measure in reversed(MEASURES)
+            ]
             line = (
-                f"{artifact.accuracy('validation'):12.2%}{artifact.accuracy('test'):9.2%}"
-                f"{artifact.parameters:12,}{artifact.weights_bytes / 1e6:7.1f} MB"
+                f"{''.join(cells)}{artifact.parameters:12,}{artifact.weights_bytes / 1e6:6.1f} MB"
+                f"  {artifact.config.purpose}; first weights: {artifact.first_weights}"
             )
         except FerError as error:
             line = str(error)
-        print(f"{name:32}{line}")
+        print(f"{name:30}{line}")
 
 
 def _complain(sentence: str) -> None:

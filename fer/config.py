@@ -32,6 +32,8 @@ class ModelConfig:
     threshold: float = 0.0
     """The probability from which on an answer is certain: of the validation faces that are named
     so, nine of ten are right by the FER+ votes. 0 where it was not measured."""
+    purpose: str = ""
+    """What it is for, in half a sentence for whoever chooses a model."""
     labels: tuple[str, ...] = EMOTIONS
     """The emotions in the order of the network's outputs."""
 

@@ -151,17 +151,26 @@ def evaluate_(
     write: Annotated[
         bool, typer.Option("--write", help="Replace the figures and the card in its folder.")
     ] = False,
+    ten_crop: Annotated[
+        bool, typer.Option("--ten-crop", help="Ten-crop averaging, too, as papers report it.")
+    ] = False,
 ) -> None:
     """Measure a model's weights again, as it answers now, and print what comes out."""
     artifact = find_artifact(model)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     train, validation, test = (load_split(data, name) for name in SPLITS)
     if write:
-        measured = measure_again(artifact.path, train, validation, test, device)["splits"]
+        measured = measure_again(artifact.path, train, validation, test, device, ten_crop)["splits"]
     else:
         network, config = artifact.load_network().to(device), artifact.config
         measured = evaluate(
-            network, config.preprocessing, train, validation, test, as_configured=config
+            network,
+            config.preprocessing,
+            train,
+            validation,
+            test,
+            as_configured=config,
+            ten_crop=ten_crop,
         ).splits
     print(f"{artifact.path}: {_summary(measured)}")
 
@@ -238,7 +247,11 @@ def _learnt(recipe: Recipe, init: str) -> str:
 def _changed(recipe: Recipe, ran: Recipe) -> str:
     """Say by which values the run that left a model differed from the recipe of today."""
     now, then = dataclasses.asdict(recipe), dataclasses.asdict(ran)
-    changed = [f"{key}={then[key]}" for key in now if key != "name" and now[key] != then[key]]
+    changed = [
+        f"{key}={then[key]}"
+        for key in now
+        if key not in ("name", "purpose") and now[key] != then[key]
+    ]
     return f"; run with {', '.join(changed)}" if changed else ""
 
 
@@ -319,10 +332,14 @@ def _summary(splits: dict[str, Any]) -> str:
             if figures is None:
                 continue
             low, high = figures["plain"]["accuracy_interval_95"]
-            views = {view: f"{figures[view]['accuracy']:.4f}" for view in ("flip", "ten_crop")}
+            others = [
+                f"{text} {figures[view]['accuracy']:.4f}"
+                for view, text in (("flip", "flip"), ("ten_crop", "ten-crop"))
+                if view in figures
+            ]
             lines.append(
                 f"{name}, by the {of}: accuracy {figures['plain']['accuracy']:.4f} "
-                f"({low:.4f} to {high:.4f}), flip {views['flip']}, ten-crop {views['ten_crop']}, "
+                f"({low:.4f} to {high:.4f}), {', '.join(others)}, "
                 f"macro F1 {figures['plain']['macro_f1']:.4f}"
             )
     return "; ".join(lines)

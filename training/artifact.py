@@ -60,6 +60,7 @@ def write_artifact(
         network=recipe.network,
         network_arguments=fit.network_arguments,
         preprocessing=recipe.preprocessing,
+        purpose=fit.purpose,
     )
     (partial / "config.json").write_text(config.to_json())
     artifact = Artifact(partial)
@@ -96,17 +97,34 @@ def write_artifact(
 
 
 def measure_again(
-    folder: Path, train: Split, validation: Split, test: Split, device: torch.device | str = "cpu"
+    folder: Path,
+    train: Split,
+    validation: Split,
+    test: Split,
+    device: torch.device | str = "cpu",
+    ten_crop: bool = False,
 ) -> dict[str, Any]:
     """Measure a model as it answers now and replace its figures; return its metrics.
 
     Its weights, its views and its temperature stay. For folders that an older version wrote.
+
+    Args:
+        ten_crop: whether to measure that again, see `evaluate`; what is there stays otherwise.
     """
     artifact = Artifact(folder)
     config, network, metrics = artifact.config, artifact.load_network(), artifact.metrics
     evaluation = evaluate(
-        network.to(device), config.preprocessing, train, validation, test, as_configured=config
+        network.to(device),
+        config.preprocessing,
+        train,
+        validation,
+        test,
+        as_configured=config,
+        ten_crop=ten_crop,
     )
+    for name, split in metrics["splits"].items():
+        if "ten_crop" in split and not ten_crop:
+            evaluation.splits[name]["ten_crop"] = split["ten_crop"]
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(folder, partial)

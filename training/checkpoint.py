@@ -1,8 +1,10 @@
 """What a run can go on from: all of its changing state, in one file that is always whole."""
 
 import pickle
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +57,7 @@ class State:
             saved = torch.load(path, map_location="cpu", weights_only=True)
         except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise FerError(f"{path} is not a checkpoint: delete it and train again.") from error
-        if saved.pop("recipe") != recipe.to_toml():
+        if _decisive(saved.pop("recipe")) != _decisive(recipe.to_toml()):
             raise FerError(
                 f"{path} was written with another recipe: "
                 "give another --out, or train without --resume."
@@ -65,3 +67,8 @@ class State:
         vars(self).update(saved)
 
     _MODULES = ("network", "average", "optimizer")
+
+
+def _decisive(recipe: str) -> dict[str, Any]:
+    """Return what of a recipe decides how a network is trained: all but what is said of it."""
+    return {key: value for key, value in tomllib.loads(recipe).items() if key != "purpose"}

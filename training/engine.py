@@ -44,6 +44,8 @@ class Fit:
 
     name: str
     """The model's name."""
+    purpose: str
+    """What it is for."""
     network: nn.Module
     """The averaged weights of the epoch that validated best, on the CPU."""
     network_arguments: dict[str, Any]
@@ -125,6 +127,7 @@ def _finish(recipe: Recipe, state: State, number: int, init: str, device: str) -
     }
     return Fit(
         name=recipe.name + head.suffix,
+        purpose=head.purpose,
         network=best.eval(),
         network_arguments=recipe.network_arguments,
         history=state.history[number],

@@ -65,6 +65,7 @@ def assemble(
     best = max(tried, key=lambda names: tried[names])
     return Fit(
         name=recipe.name,
+        purpose=recipe.purpose,
         network=Ensemble([loaded[name] for name in best]).eval(),
         network_arguments={"members": list(best)},
         history=[],

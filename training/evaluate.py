@@ -38,29 +38,36 @@ TEN_CROP = 44
 
 
 def answer_views(
-    network: nn.Module, preprocessing: Preprocessing, images: Tensor, title: str = ""
+    network: nn.Module,
+    preprocessing: Preprocessing,
+    images: Tensor,
+    title: str = "",
+    ten_crop: bool = False,
 ) -> dict[str, Tensor]:
-    """Answer images as they are (`plain`), and averaged with their mirrors and over ten crops.
+    """Answer images as they are (`plain`), averaged with their mirrors, and over ten crops.
 
     Ten crops are four corners and the centre, each with its mirror (Krizhevsky et al. 2012).
 
     Args:
         images: uint8 `[N, 1, 48, 48]`.
         title: what the progress bar is called.
+        ten_crop: whether to take the ten crops, at five times the cost of the other two.
 
     Returns:
-        Logits `[N, 7]` of `plain`, `flip` and `ten_crop`.
+        Logits `[N, 7]` of `plain`, `flip` and, if asked for, `ten_crop`.
     """
     side = images.shape[-1]
     end, middle = side - TEN_CROP, (side - TEN_CROP) // 2
     views = [images, images.flip(-1)]
-    for top, left in ((0, 0), (0, end), (end, 0), (end, end), (middle, middle)):
+    corners = ((0, 0), (0, end), (end, 0), (end, end), (middle, middle)) if ten_crop else ()
+    for top, left in corners:
         crop = images[..., top : top + TEN_CROP, left : left + TEN_CROP].float()
         crop = F.interpolate(crop, size=(side, side), mode="bilinear").round().to(torch.uint8)
         views += [crop, crop.flip(-1)]
     bar = tqdm(views, title, unit="view", leave=False, delay=2)
     logits = [predict_logits(network, preprocessing, view) for view in bar]
-    return {"plain": logits[0], "flip": _average(logits[:2]), "ten_crop": _average(logits[2:])}
+    answers = {"plain": logits[0], "flip": _average(logits[:2])}
+    return answers | ({"ten_crop": _average(logits[2:])} if ten_crop else {})
 
 
 def _average(logits: list[Tensor]) -> Tensor:
@@ -180,6 +187,7 @@ def evaluate(
     *,
     by: Measure = "label",
     as_configured: ModelConfig | None = None,
+    ten_crop: bool = False,
 ) -> Evaluation:
     """Measure a network by FER-2013's label and by the majority of the FER+ votes.
 
@@ -188,11 +196,12 @@ def evaluate(
         by: the measure for which the views and the temperature are chosen, on validation alone.
         as_configured: the model's config, to measure it with the views and the temperature that
             it has instead of choosing them.
+        ten_crop: whether to measure ten-crop averaging, too: no model answers so, papers do.
     """
     preprocessing = dataclasses.replace(preprocessing, mirrored=False)
     named = {"validation": validation, "test": test}
     answers = {
-        name: answer_views(network, preprocessing, split.images, f"measuring on {name}")
+        name: answer_views(network, preprocessing, split.images, f"measuring on {name}", ten_crop)
         for name, split in named.items()
     }
     truth = validation.labels if by == "label" else validation.majority

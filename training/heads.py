@@ -29,6 +29,8 @@ class Head:
     """Of its loss."""
     suffix: str = ""
     """What the name of its model has behind the recipe's."""
+    purpose: str = ""
+    """What its model is for."""
 
     @property
     def chosen_by(self) -> str:

@@ -32,6 +32,8 @@ class Recipe:
     """The recipe's name, and the model's."""
     network: str
     """A name in `fer.networks.NETWORKS`."""
+    purpose: str = ""
+    """What the model is for, in half a sentence for whoever chooses one."""
     network_arguments: dict[str, Any] = field(default_factory=dict)
     """Arguments of that network."""
     init: str = "scratch"
@@ -87,10 +89,18 @@ class Recipe:
     def heads(self) -> list[Head]:
         """What the network learns: one thing, or with `label_head` two."""
         if not self.label_head:
-            return [Head(self.choose_by, self.votes_weight, self.label_smoothing)]
+            smoothing = self.label_smoothing
+            return [Head(self.choose_by, self.votes_weight, smoothing, purpose=self.purpose)]
         return [
-            Head(self.choose_by, self.votes_weight, label_smoothing=0.0),
-            Head("label", 0.0, self.label_smoothing, self.label_head, "-label"),
+            Head(self.choose_by, self.votes_weight, label_smoothing=0.0, purpose=self.purpose),
+            Head(
+                "label",
+                votes_weight=0.0,
+                label_smoothing=self.label_smoothing,
+                weight=self.label_head,
+                suffix="-label",
+                purpose=f"beside published figures: {self.name} with the label's head",
+            ),
         ]
 
     def to_toml(self) -> str:

@@ -288,6 +288,14 @@ class Artifact:
         return int(self.metrics["parameters"])
 
     @property
+    def first_weights(self) -> str:
+        """Where its weights started: `random`, or who trained what it was fine-tuned from."""
+        if members := self.members:
+            return " and ".join(sorted({member.first_weights for member in members}))
+        init = str(self.get("init"))
+        return "random" if init == "scratch" else init
+
+    @property
     def weights_bytes(self) -> int:
         """Size of the weights' files."""
         return int(self.metrics["weights_bytes"])

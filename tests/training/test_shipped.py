@@ -96,7 +96,7 @@ def test_its_recipe_is_what_was_run(folder, metrics):
         for recipe in map(load_recipe, list_recipes())
         if folder.name in [recipe.name + head.suffix for head in recipe.heads]
     )
-    assert dataclasses.replace(ran, name=recipe.name) == recipe
+    assert dataclasses.replace(ran, name=recipe.name, purpose=recipe.purpose) == recipe
     if "training" in metrics:
         assert metrics["training"]["epochs"] == recipe.epochs
 
