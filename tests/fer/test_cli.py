@@ -68,7 +68,9 @@ def test_models_lists_accuracy_and_size(cnn_folder):
     result = CliRunner().invoke(app, ["models"])
     line = next(line for line in result.stdout.splitlines() if line.startswith("cnn "))
     assert f"{metrics['splits']['test']['plain']['accuracy']:.2%}" in line
+    assert f"{metrics['splits']['test']['votes']['plain']['accuracy']:.2%}" in line
     assert "1.1 MB" in line
+    assert "first weights: random" in line
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii"])

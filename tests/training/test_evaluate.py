@@ -1,8 +1,12 @@
+import dataclasses
+
+import numpy as np
 import pytest
 import torch
 
+from fer.config import ModelConfig
 from fer.faces.preprocessing import Preprocessing
-from fer.ferplus import NO_MAJORITY
+from fer.ferplus import ANSWERS, NO_MAJORITY
 from fer.networks import build_network, predict_logits
 from training.data import Split
 from training.evaluate import answer_views, evaluate, fit_temperature, fit_threshold, measure
@@ -75,3 +79,49 @@ def test_predictions_give_the_stated_accuracy(train, validation, test_split):
     answers = table.filter(like="p_").to_numpy().argmax(1)
     assert (answers == table["label"]).sum() == result.splits["test"]["plain"]["correct"]
     assert table.filter(like="p_").sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
+
+
+def test_both_measures_are_taken_and_one_chooses(train, validation, test_split):
+    # The annotators saw another class than the label says, on all but five images without votes.
+    torn = dataclasses.replace(test_split, labels=(test_split.labels + 1) % 7)
+    torn.votes[:5] = 0
+    learnt = dataclasses.replace(validation, labels=(validation.labels + 1) % 7)
+    result = evaluate(build_network("cnn"), Preprocessing(), train, learnt, torn, by="votes")
+    split, own = result.splits["test"], result.views
+    assert (split[own]["images"], split["votes"][own]["images"]) == (77, 72)
+    named = result.predictions.filter(like="p_").to_numpy().argmax(1)
+    known = torn.majority.numpy() >= 0
+    assert (named == torn.labels.numpy()).sum() == split[own]["correct"]
+    assert (named == torn.majority.numpy())[known].sum() == split["votes"][own]["correct"]
+    assert np.stack(result.predictions["ferplus_votes"]).tolist() == torn.votes.tolist()
+    # A majority of ten: against it and against the votes' distribution the loss is the same.
+    assert split["votes"][own]["cross_entropy"] == pytest.approx(split["votes"][own]["log_loss"])
+    by_label = evaluate(build_network("cnn"), Preprocessing(), train, learnt, torn, by="label")
+    assert by_label.temperature != result.temperature
+
+
+def test_contempt_counts_as_wrong_among_eight_classes(train, validation, test_split):
+    contempt = test_split.votes.clone()
+    contempt[:7] = 0
+    contempt[:7, ANSWERS.index("contempt")] = 9
+    split = dataclasses.replace(test_split, votes=contempt)
+    votes = evaluate(build_network("cnn"), Preprocessing(), train, validation, split).splits[
+        "test"
+    ]["votes"]
+    assert votes["plain"]["images"] == 70
+    assert votes["eight_classes"]["images"] == 77
+    assert votes["eight_classes"]["correct"] <= votes["plain"]["images"]
+
+
+def test_a_model_is_measured_as_it_is_configured(train, validation, test_split):
+    config = ModelConfig("cnn", preprocessing=Preprocessing(mirrored=True), temperature=3.0)
+    network = build_network("cnn")
+    result = evaluate(
+        network, config.preprocessing, train, validation, test_split, as_configured=config,
+        ten_crop=True,
+    )  # fmt: skip
+    assert (result.views, result.temperature) == ("flip", 3.0)
+    assert "ten_crop" in result.splits["test"]
+    logits = predict_logits(network, config.preprocessing, test_split.images)
+    expected = (logits / 3).softmax(1).numpy()
+    assert result.predictions.filter(like="p_").to_numpy() == pytest.approx(expected, abs=1e-5)
