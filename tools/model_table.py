@@ -20,7 +20,9 @@ README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- models: begin -->\n", "<!-- models: end -->\n"
 HEADER = (
     "| model | weights | size | multiply-adds | ms a face | votes, validation | votes, test "
-    "| 95% interval | label, validation | label, test | 95% interval |\n" + "| --- " * 11 + "|\n"
+    "| 95% interval | label, validation | label, test | 95% interval | what for |\n"
+    + "| --- " * 12
+    + "|\n"
 )
 TIME = re.compile(r"^\| `(.+?)` \|(?:.*?\|){3} ([\d.]+) \|", re.MULTILINE)
 
@@ -51,7 +53,8 @@ def _line(artifact: Artifact, time: float | None) -> str:
     return (
         f"| `{artifact.name}` | {artifact.parameters:,} | {artifact.weights_bytes / 1e6:.1f} MB "
         f"| {artifact.metrics['multiply_adds'] / 1e6:,.0f} M "
-        f"| {'–' if time is None else f'{time:.1f}'} | {' | '.join(cells)} |\n"
+        f"| {'–' if time is None else f'{time:.1f}'} | {' | '.join(cells)} "
+        f"| {artifact.config.purpose} |\n"
     )
 
 

@@ -1,10 +1,9 @@
 """What a run can go on from: all of its changing state, in one file that is always whole."""
 
+import dataclasses
 import pickle
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from fer.errors import FerError, first_line
 from fer.files import replacing
-from training.recipe import Recipe
+from training.recipe import Recipe, read_recipe
 
 
 @dataclass
@@ -57,7 +56,9 @@ class State:
             saved = torch.load(path, map_location="cpu", weights_only=True)
         except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise FerError(f"{path} is not a checkpoint: delete it and train again.") from error
-        if _decisive(saved.pop("recipe")) != _decisive(recipe.to_toml()):
+        # A key that came later has its default; what is said of a model decides nothing.
+        written = read_recipe(saved.pop("recipe"), recipe.name)
+        if dataclasses.replace(written, purpose=recipe.purpose) != recipe:
             raise FerError(
                 f"{path} was written with another recipe: "
                 "give another --out, or train without --resume."
@@ -67,8 +68,3 @@ class State:
         vars(self).update(saved)
 
     _MODULES = ("network", "average", "optimizer")
-
-
-def _decisive(recipe: str) -> dict[str, Any]:
-    """Return what of a recipe decides how a network is trained: all but what is said of it."""
-    return {key: value for key, value in tomllib.loads(recipe).items() if key != "purpose"}

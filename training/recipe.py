@@ -141,6 +141,11 @@ def load_recipe(name: str, overrides: dict[str, str] | None = None) -> Recipe:
         text = (resources.files("training") / "recipes" / f"{name}.toml").read_text("utf-8")
     else:
         raise BadRecipe(f"There is no recipe {name!r}; there are {', '.join(list_recipes())}.")
+    return read_recipe(text, path.stem, overrides)
+
+
+def read_recipe(text: str, name: str, overrides: dict[str, str] | None = None) -> Recipe:
+    """Read a recipe's text; what it does not say has its default. The rest as `load_recipe`."""
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -153,7 +158,7 @@ def load_recipe(name: str, overrides: dict[str, str] | None = None) -> Recipe:
             if not isinstance(table, dict):
                 raise BadRecipe(f"{key} has no parts: {part} is a value.")
         table[last] = _parse_value(override)
-    recipe = _build(Recipe, {"name": path.stem, **values}, "")
+    recipe = _build(Recipe, {"name": name, **values}, "")
     if not recipe.epochs and recipe.network != ENSEMBLE:
         raise BadRecipe("epochs is 0, and only an ensemble can do without training.")
     return recipe
