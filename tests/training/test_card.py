@@ -34,7 +34,9 @@ def test_the_model_index_holds_every_test_figure(folder):
         for result in ModelCard.load(folder / "README.md").data.eval_results
     }
     measured = {}
-    for view, figures in Artifact(folder).metrics["splits"]["test"].items():
+    test = dict(Artifact(folder).metrics["splits"]["test"])
+    by_votes = {f"votes_{view}": figures for view, figures in test.pop("votes", {}).items()}
+    for view, figures in (test | by_votes).items():
         for emotion, group in {None: figures, **figures.get("per_class", {})}.items():
             for key, value in group.items():
                 if isinstance(value, float):
