@@ -37,7 +37,7 @@ app = typer.Typer(
 )
 
 ERRORS = 3
-"""Exit status of `fer score` where some files could not be read."""
+"""Exit status of `fer score` where some files could not be read, of `fer video` where a part."""
 
 
 @app.callback()
@@ -202,8 +202,8 @@ def video(
     """Score a video into a table: a row for each face at each moment, with its time and track.
 
     Stopped by Ctrl-C, a kill or a full disk, the same command goes on where it ended. Exit
-    status 0 also where the video is cut off or damaged, which its last row says; 2 if the
-    video, the model or the output cannot be had, 130 or 143 if it was stopped.
+    status 3 if the video is cut off or damaged, which its last row says; 2 if the video, the
+    model or the output cannot be had, 130 or 143 if it was stopped.
     """
     from fer.recognizer import Recognizer
     from fer.video.annotated import annotate_video, check_ending, read_table
@@ -240,6 +240,8 @@ def video(
         raise typer.Exit(1) from error
     if stop.is_set():
         raise typer.Exit(128 + received[0] if received else 1)
+    if summary.problem:
+        raise typer.Exit(ERRORS)
 
 
 def _ray(

@@ -171,7 +171,7 @@ def test_of_a_video_cut_off_what_is_there_is_scored_and_the_rest_is_said(tmp_pat
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) * 3 // 4])
     for _ in range(2):  # going on adds nothing
         done = score(tmp_path / "cut.mkv", tmp_path / "t.csv")
-        assert done.exit_code == 0
+        assert done.exit_code == 3
         assert "The video is cut off" in done.stderr
         table = pd.read_csv(tmp_path / "t.csv")
         assert table["status"].tolist()[-1] == "error"
