@@ -37,8 +37,10 @@ for name, remark in remarks.items():
 if not found:
     st.info("There is no model to compare yet: `python -m training train cnn --data DIR`.")
     st.stop()
-answer = st.container(horizontal=True, vertical_alignment="center")
-measure = pick_measure(found)
+answer = st.container()
+with st.container(horizontal=True):
+    measure = pick_measure(found)
+    emotion = st.selectbox("For", EMOTIONS, index=1, key="emotion", bind="query-params", width=140)
 models = {
     name: Answers(name, artifact.labelled(measure), artifact.config.temperature)
     for name, artifact in found.items()
@@ -48,11 +50,7 @@ colours = model_colours(list(found))
 table = leaderboard(found, models, measure)
 ranked = table["model"].tolist()
 say_measure(measure, max(len(answers.table) for answers in models.values()), found)
-with answer:
-    sentence = st.container(width="stretch")
-    emotion = st.selectbox("For", EMOTIONS, index=1, key="emotion", bind="query-params", width=140)
-    sentence.markdown(f"#### {short_answer(table, models, emotion)}")
-
+answer.markdown(f"#### {short_answer(table, models, emotion)}")
 chosen_names = st.pills(
     "Compare",
     ranked,

@@ -123,7 +123,7 @@ def check_views(models: dict[str, Recomputed], name_of_measure: str) -> None:
         open_page(names, view, measure=name_of_measure, **choices)
         for view, choices in (
             ("Confusion", {"cells": "Counts"}),
-            ("Confusion", {"cells": "Share of the row"}),
+            ("Confusion", {"cells": "Percent"}),
             ("Per emotion", {}),
             ("Calibration", {}),
         )

@@ -36,7 +36,7 @@ from fer.wording import counted
 
 def confusion(models: Sequence[Answers], place: str = "") -> None:
     """Show confusion matrices side by side, and the images of the cell that is clicked."""
-    kinds = ["Counts", "Share of the row", *(["Difference"] if len(models) == 2 else [])]
+    kinds = ["Counts", "Percent", *(["Difference"] if len(models) == 2 else [])]
     kind = st.segmented_control(
         "Cells show", kinds, default=kinds[1], required=True, key=f"{place}cells",
         bind="query-params",

@@ -12,7 +12,7 @@ from tests.made import answers
 
 # Streamlit's pages and their texts, light and dark. A figure's text either has `TEXT`, for which
 # the browser puts these in, or what Streamlit gives figures otherwise.
-PAGES = {"light": "#ffffff", "dark": "#0e1117"}
+PAGES = {"light": "#ffffff", "dark": "#171614"}
 TEXTS = {"light": "#262730", "dark": "#fafafa"}
 OTHERWISE = {"light": "#808495", "dark": "#e6eaf1"}
 
