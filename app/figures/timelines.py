@@ -37,9 +37,7 @@ def timeline(
             x=drawn.index,
             y=drawn[emotion],
             name=emotion,
-            mode="lines+markers",
-            # Nothing is seen of the markers; they are what a click meets.
-            marker={"size": 9, "opacity": 0},
+            mode="lines",
             line={"width": 0.5, "color": COLOURS[emotion]},
             fillcolor=COLOURS[emotion],
             stackgroup="shares",

@@ -1,7 +1,5 @@
 """The video page's views: a video at work, and what came of it."""
 
-from functools import partial
-
 import pandas as pd
 import streamlit as st
 
@@ -65,13 +63,6 @@ def downloads(work: VideoWork) -> None:
             )
 
 
-def go_to(chart: str) -> None:
-    """Show the frame of the moment that was clicked in a chart."""
-    points = st.session_state[chart].selection.points
-    if points:
-        st.session_state.moment = float(points[0]["x"])
-
-
 def show_person(person: Person, work: VideoWork, end: float) -> None:
     """Show a person: picture, shares, and the timeline."""
     with st.container(border=True):
@@ -83,7 +74,6 @@ def show_person(person: Person, work: VideoWork, end: float) -> None:
             st.markdown(f"**{person.track} · {main}** {percent(person.shares[main])}")
             st.caption(f"seen for {duration(person.seconds)}")
         with right:
-            key = f"timeline-{person.track}"
             shares = probabilities(person.rows)
             st.plotly_chart(
                 timeline(
@@ -93,9 +83,7 @@ def show_person(person: Person, work: VideoWork, end: float) -> None:
                     gap=PATIENCE + person.span,
                     at=st.session_state.get("moment"),
                 ),
-                key=key,
-                on_select=partial(go_to, key),
-                selection_mode="points",
+                key=f"timeline-{person.track}",
                 config={"displayModeBar": False},
                 alt=f"Person {person.track} over time: "
                 + ", ".join(f"{name} {percent(share)}" for name, share in person.shares.items()),
@@ -103,7 +91,7 @@ def show_person(person: Person, work: VideoWork, end: float) -> None:
 
 
 def show_moment(work: VideoWork, table: pd.DataFrame) -> None:
-    """Show the frame of a moment with its boxes; the slider and the timelines choose it."""
+    """Show the frame of a moment with its boxes; the slider chooses it."""
     times = sorted(table["time"].unique())
     chosen = st.session_state.get("moment", times[0])
     st.session_state.moment = min(times, key=lambda time: abs(time - chosen))
@@ -167,7 +155,6 @@ def show_result(work: VideoWork) -> None:
         )
     if len(lasting) > SHOWN and not st.toggle(f"Show all {len(lasting)} people", key="all-people"):
         lasting = lasting[:SHOWN]
-    st.caption("A click on a timeline shows that moment above.")
     end = work.total or float(scored["time"].max())
     for person in lasting:
         show_person(person, work, end)
