@@ -1,8 +1,9 @@
-"""A table as CSV: appended photo by photo, cut back to the last whole one on resuming.
+"""A table as CSV: rows are appended photo by photo.
 
-A killed process or a full disk may tear a row, but only of the photo written last, as what
-precedes it was written before. So nothing but the file itself has to say what is complete.
-Of a video's table, what is said here of photos is true of its frames.
+If the process is killed or the disk is full, only the rows of the photo written last can be
+incomplete, because the rows before them were written earlier. Resuming such a file therefore
+removes the rows of its last photo and scores that photo again. The same holds for the frames of a
+video.
 """
 
 import csv
@@ -31,7 +32,7 @@ HEADER = header()
 
 
 class StdoutOutput(Output):
-    """CSV on stdout; it cannot be gone on with."""
+    """CSV on stdout, which cannot be resumed."""
 
     def __init__(self, layout: Layout = PHOTOS) -> None:
         self.layout = layout
@@ -55,7 +56,7 @@ class CsvOutput(Output):
     def __init__(
         self, path: Path, run: Run, *, resume: bool, retry_errors: bool, layout: Layout = PHOTOS
     ) -> None:
-        """Open the file, new or to go on with.
+        """Open the file, to begin it or to resume it.
 
         Raises:
             OutputRefused: if it belongs to another run, or another process writes it.
@@ -131,7 +132,7 @@ class CsvOutput(Output):
         self.size += len(data)
 
     def _cut_back(self) -> None:
-        """Cut the file off after the last photo that is whole for certain."""
+        """Remove the last photo's rows, which may be incomplete, unless the file was closed."""
         if self.file.seek(0, os.SEEK_END) == self.sidecar.whole_bytes():
             return
         whole, last = 0, None

@@ -1,7 +1,11 @@
-"""The table being written: whose it is, what it has, and how it is gone on with.
+"""What the output files of `fer score` and `fer video` have in common, whatever their format.
 
-Beside `results.csv` stands `results.csv.run.json`: of what folder the table was made, with which
-model and settings. A run that has the same goes on with the table; any other is refused.
+An interrupted run can be resumed: the same command keeps the rows that the output has and adds
+the missing ones. So that rows of different runs never mix, a small file beside the output, the
+sidecar `results.csv.run.json`, records the folder, model and settings. A run with other ones is
+refused.
+
+`Output` is the interface; `csv_output` and `parquet_output` implement it.
 """
 
 import errno
@@ -24,9 +28,10 @@ from fer.errors import FerError
 from fer.files import replacing
 
 FORMAT = 2
-"""To be raised when what is written changes, so that no table mixes two ways."""
+"""Version of the rows' content. Raise it when that changes: older tables are not resumed then."""
 
 Rows = list[dict[str, Any]]
+"""Rows of a table, each a value by column name; an absent column is an empty cell."""
 
 log = logging.getLogger(__name__)
 
@@ -41,19 +46,23 @@ class OutputFailed(FerError):
 
 @dataclass(frozen=True)
 class Run:
-    """What a table was made of; two runs may share a table if all of it is equal."""
+    """What the rows of a table depend on. A run resumes a table only if all of it is equal."""
 
     folder: str
-    """Of photos: absolute path, or URL. The path of a video."""
+    """The folder of photos, as an absolute path or URL; or the path of a video."""
     model: str
+    """The model's name."""
     weights: str
-    """Digest of the network's weights and config."""
+    """SHA-256 of the network's weights and config, in hexadecimal."""
     detector: dict[str, float]
-    """The detector's settings, and a video's own."""
+    """Settings of the face detector; for a video, its sampling and smoothing as well."""
     format: int = FORMAT
 
     def refusal(self, other: "Run") -> str | None:
-        """Say why a table of another run cannot be gone on with, or return `None`."""
+        """Return why this run cannot resume the table of another, or `None` if it can.
+
+        The reason is the end of a sentence that begins with the table's path.
+        """
         if other.folder != self.folder:
             return f"was made of {other.folder}"
         if other.model != self.model:
@@ -66,9 +75,10 @@ class Run:
 
 
 class Paths:
-    """A set of paths, eight bytes each: ten million take 80 MB.
+    """A set of paths that needs eight bytes for each: 80 MB for ten million.
 
-    The digests of two of ten million paths are equal with a probability of 3 in a million.
+    It holds a 64-bit digest of each path. Among ten million paths, the probability that any two
+    share a digest, so that a photo would be skipped, is 3 in a million (n² / 2⁶⁵).
     """
 
     def __init__(self, paths: Iterable[str] = ()) -> None:
@@ -91,46 +101,52 @@ def _digest(path: str) -> int:
 
 
 class Output(ABC):
-    """A table being written."""
+    """A table that a run opens, adds rows to and closes; opening may resume an earlier run's."""
 
     done: Paths = Paths()
-    """The photos that it had when it was opened, as its column `path` names them."""
+    """Photos (frames of a video) that were in the table when it was opened, by its key column."""
     errors: int = 0
-    """How many of them could not be read."""
+    """How many of `done` could not be read."""
 
     def read(self) -> Iterator[dict[str, Any]]:
-        """Yield the rows that the table has, as they were given; none where it cannot be read."""
+        """Yield the rows already in the table, typed as they were written.
+
+        An output that cannot be read back, such as stdout, yields none.
+        """
         return iter(())
 
     @abstractmethod
     def write(self, rows: Rows) -> None:
-        """Add the rows of one photo.
+        """Add all rows of one photo.
 
         Raises:
-            OutputFailed: if the disk is full; what was written before stays whole.
+            OutputFailed: if they cannot be written, as on a full disk; earlier photos stay whole.
         """
 
     @abstractmethod
     def close(self, finished: bool) -> None:
-        """Keep what was written; `finished` says that no photo is missing.
+        """Save what was written and release the file; call once, after an interruption as well.
+
+        Args:
+            finished: whether every photo is in the table.
 
         Raises:
-            OutputFailed: if the disk is full; what was written before stays whole.
+            OutputFailed: if it cannot be saved, as on a full disk; earlier photos stay whole.
         """
 
 
 class Sidecar:
-    """The file beside a table that says whose it is."""
+    """The file `<table>.run.json` beside a table, which records the `Run` that made it."""
 
     def __init__(self, table: Path) -> None:
         self.table = table
         self.path = table.with_name(table.name + ".run.json")
 
     def belongs_to(self, run: Run) -> None:
-        """Check that the table was made by such a run.
+        """Check that `run` may resume the table.
 
         Raises:
-            OutputRefused: if it was made by another, or nothing says by which.
+            OutputRefused: if the table is of another run, or the sidecar is missing or damaged.
         """
         way_out = "give another --output, or --no-resume to replace it"
         try:
@@ -144,7 +160,10 @@ class Sidecar:
             raise OutputRefused(f"{self.table} {reason}: {way_out}.")
 
     def whole_bytes(self) -> int | None:
-        """Return the size of the table when it was last closed, if it was."""
+        """Return the table's size in bytes when it was last closed, all photos whole.
+
+        `None` if it never was: the run was killed, or the sidecar cannot be read.
+        """
         try:
             value = json.loads(self.path.read_text())["whole_bytes"]
         except (OSError, ValueError, TypeError, KeyError):
@@ -152,7 +171,11 @@ class Sidecar:
         return value if isinstance(value, int) else None
 
     def write(self, run: Run, whole_bytes: int | None = None) -> None:
-        """Write the file, all or nothing."""
+        """Replace the sidecar, all or nothing.
+
+        Args:
+            whole_bytes: the table's size where it is being closed with all photos whole.
+        """
         text = json.dumps({"run": asdict(run), "whole_bytes": whole_bytes}, indent=2) + "\n"
         with replacing(self.path) as partial:
             partial.write_text(text)
@@ -160,7 +183,7 @@ class Sidecar:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn an error of the disk into a sentence."""
+    """Raise an `OSError` of the block as an `OutputFailed` that names the path and what to do."""
     try:
         yield
     except OSError as error:
@@ -173,10 +196,10 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def lock(file: IO[bytes] | int, path: Path) -> None:
-    """Keep a second process from writing the same table, on disks that know locks.
+    """Lock a table's file or folder, so that no second process writes it; closing it unlocks.
 
-    Lustre, some NFS and FUSE mounts know none, each by an error of its own; there it is only
-    said that nothing keeps a second run away.
+    Some file systems (Lustre, some NFS and FUSE mounts) have no locks and answer with various
+    errors. There a warning is logged and the run goes on without a lock.
 
     Raises:
         OutputRefused: if another process writes it.
@@ -192,7 +215,11 @@ def lock(file: IO[bytes] | int, path: Path) -> None:
 
 
 def sync(file: IO[bytes]) -> None:
-    """See that what was written is on the disk, where the disk knows how."""
+    """Flush a file to the disk; do nothing on a file system that does not support it.
+
+    Raises:
+        OSError: if flushing fails otherwise.
+    """
     try:
         os.fsync(file.fileno())
     except OSError as error:

@@ -1,8 +1,9 @@
-"""A table as Parquet: parts while it grows, one file once it is finished.
+"""A table as Parquet: several files while it grows, joined into one when it is finished.
 
-A Parquet file cannot be appended to. So `results.parquet.parts/` gathers parts of whole photos,
-each of which appears under its name only once it is complete; pandas and pyarrow read the folder
-as it stands. At the end they are joined to `results.parquet`.
+A Parquet file cannot be appended to. While a run lasts, the folder `results.parquet.parts/`
+therefore holds parts of the table, each with all rows of its photos. A part gets its name only
+once it is complete, so pandas and pyarrow can read the folder at any time. At the end the parts
+are joined into `results.parquet`.
 """
 
 import os
@@ -22,14 +23,14 @@ from fer.scoring.rows import COLUMNS, FLAGS, PHOTOS, TEXT, WHOLE, Layout
 
 PART_ROWS = 20_000
 PART_SECONDS = 60.0
-"""A part is written after so many rows or seconds: what a kill costs at most."""
+"""A part is written after so many rows or seconds; a killed run loses no more than that."""
 
 TYPES = (
     dict.fromkeys(TEXT, pa.string())
     | dict.fromkeys(WHOLE, pa.int32())
     | dict.fromkeys(FLAGS, pa.bool_())
 )
-"""Of the columns that are not float64."""
+"""Types of the columns that are not float64."""
 
 
 def schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
@@ -39,7 +40,7 @@ def schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
 
 SCHEMA = schema()
 JOINED = b"fer.joined"
-"""Key of the joined file's metadata: the number of the last part that is in it."""
+"""Metadata key of the joined file; the value is the number of the last part that is in it."""
 
 
 class ParquetOutput(Output):
@@ -48,7 +49,7 @@ class ParquetOutput(Output):
     def __init__(
         self, path: Path, run: Run, *, resume: bool, retry_errors: bool, layout: Layout = PHOTOS
     ) -> None:
-        """Open the table, new or to go on with.
+        """Open the table, to begin it or to resume it.
 
         Raises:
             OutputRefused: if it belongs to another run, or another process writes it.
@@ -96,7 +97,7 @@ class ParquetOutput(Output):
             self._write_part()
 
     def read(self) -> Iterator[dict[str, Any]]:
-        """Yield the rows that are on the disk."""
+        """Yield the rows that are on the disk, the parts' included."""
         for file in self._files():
             yield from read_parquet(file)
 

@@ -31,11 +31,11 @@ FLAGS = frozenset({"certain"})
 
 @dataclass(frozen=True)
 class Layout:
-    """How a table is laid out."""
+    """The columns of a table, and which of them groups its rows."""
 
     columns: tuple[str, ...]
     key: str
-    """The column by which rows belong together: they are written, and cut off, as one."""
+    """Rows with the same value here, those of one photo or frame, are written or cut off as one."""
 
 
 PHOTOS = Layout(COLUMNS, "path")

@@ -1,4 +1,4 @@
-"""A folder in, a table out: lists, scores with an engine, writes, and goes on where it ended."""
+"""Score a folder of photos into a table; an interrupted run is resumed by running it again."""
 
 import os
 import threading
@@ -24,19 +24,19 @@ from fer.wording import counted
 STDOUT = "-"
 
 Engine = Callable[[Iterable[Entry], threading.Event], Iterator[list[dict[str, Any]]]]
-"""Takes entries, yields the rows of each, and ends early once the event is set."""
+"""Takes the entries of a folder and yields the rows of each; ends early once the event is set."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run did."""
+    """Counts of what a run did."""
 
     photos: int
-    """Scored now, errors included."""
+    """Photos of this run, unreadable ones included."""
     faces: int
     errors: int
     before: int
-    """Photos that the table had already."""
+    """Photos that were in the table already."""
     errors_before: int
     """Of these, the ones that could not be read."""
     skipped: int
@@ -128,7 +128,7 @@ def open_output(
     retry_errors: bool = False,
     layout: Layout = PHOTOS,
 ) -> Output:
-    """Open a table by its ending.
+    """Open an output, of the kind that its file's ending names.
 
     Raises:
         OutputRefused: if there is no such kind of table, or it belongs to another run.
@@ -159,7 +159,7 @@ def open_output(
 
 
 def describe(folder: str | Path, recognizer: Recognizer) -> Run:
-    """Describe a run, so that its table can be told from others."""
+    """Describe what the rows of a run depend on: see `fer.scoring.output.Run`."""
     digest = sha256(recognizer.config.to_json().encode())
     if isinstance(recognizer.network, Ensemble):
         for config in recognizer.network.configs:
