@@ -18,7 +18,7 @@ from app.compare.trust import trust
 from app.compare.views import calibration, confusion, learning, per_class
 from app.figures.comparison import model_colours
 from app.routing import by_way_of_the_router
-from fer.compare.metrics import Answers
+from fer.compare.metrics import Predictions
 from fer.emotions import EMOTIONS
 
 VIEWS = (
@@ -42,14 +42,14 @@ with st.container(horizontal=True):
     measure = pick_measure(found)
     emotion = st.selectbox("For", EMOTIONS, index=1, key="emotion", bind="query-params", width=140)
 models = {
-    name: Answers(name, artifact.labelled(measure), artifact.config.temperature)
+    name: Predictions(name, artifact.labelled(measure), artifact.config.temperature)
     for name, artifact in found.items()
     if measure in artifact.measures
 }
 colours = model_colours(list(found))
 table = leaderboard(found, models, measure)
 ranked = table["model"].tolist()
-say_measure(measure, max(len(answers.table) for answers in models.values()), found)
+say_measure(measure, max(len(predictions.table) for predictions in models.values()), found)
 answer.markdown(f"#### {short_answer(table, models, emotion)}")
 chosen_names = st.pills(
     "Compare",
@@ -69,7 +69,7 @@ view = st.segmented_control(
     label_visibility="collapsed",
 )
 chosen = [models[name] for name in ranked if name in (chosen_names or [])]
-artifacts = [found[answers.name] for answers in chosen]
+artifacts = [found[predictions.name] for predictions in chosen]
 if view == "Overview":
     show_answers(table, models, emotion)
     st.subheader("Leaderboard")
@@ -96,4 +96,4 @@ elif view == "Calibration":
 elif view == "Learning curves":
     learning(artifacts, histories, colours)
 else:
-    head_to_head(list(models.values()), [answers.name for answers in chosen], colours)
+    head_to_head(list(models.values()), [predictions.name for predictions in chosen], colours)

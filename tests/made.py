@@ -1,4 +1,4 @@
-"""What tests are made of: answers to a few images, and models' folders."""
+"""What tests are made of: predictions for a few images, and models' folders."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ import pandas as pd
 from fer.artifacts import MODELS, Artifact
 from fer.artifacts.report import VOTES, accuracy_interval, predicted_labels
 from fer.columns import PROBABILITIES
-from fer.compare.metrics import Answers
+from fer.compare.metrics import Predictions
 from fer.emotions import EMOTIONS
 from fer.ferplus import ANSWERS, OF_EMOTIONS
 
@@ -19,7 +19,7 @@ from fer.ferplus import ANSWERS, OF_EMOTIONS
 def make_model(folder: Path, seed: int, help_from_labels: float = 0.25) -> Path:
     """Copy the CNN, without its weights, with noisier answers that lean towards the labels.
 
-    The same arguments give the same answers.
+    The same arguments give the same predictions.
     """
     shutil.copytree(
         MODELS / "cnn", folder, ignore=shutil.ignore_patterns("*.safetensors", "README.md")
@@ -79,13 +79,13 @@ def give_votes(folder: Path, seed: int | None = 0) -> None:
     state_figures(folder)
 
 
-def answers(
+def predictions(
     name: str, labels: Sequence[str], guesses: Sequence[str], confidence: float = 0.7
-) -> Answers:
-    """Name images; each answer has this confidence, the other emotions share the rest."""
+) -> Predictions:
+    """Name images; each prediction has this confidence, the other emotions share the rest."""
     table = np.full((len(labels), 7), (1 - confidence) / 6)
     table[range(len(labels)), [EMOTIONS.index(guess) for guess in guesses]] = confidence
     frame = pd.DataFrame(table, columns=PROBABILITIES)
     frame["row"] = range(len(labels))
     frame["label"] = [EMOTIONS.index(label) for label in labels]
-    return Answers(name, frame)
+    return Predictions(name, frame)

@@ -23,11 +23,11 @@ LARGE = "large.jpg"
 """As large as a phone's: decoded at half its size."""
 TOLERANCE = 1e-4
 
-Answers = dict[str, np.ndarray]
+Predictions = dict[str, np.ndarray]
 """By a photo's name the probabilities of its faces, `[faces, 7]`."""
 
 
-def predicted(photos: list[Path]) -> Answers:
+def predicted(photos: list[Path]) -> Predictions:
     done = CliRunner().invoke(command, ["predict", "--json", *map(str, photos)])
     assert done.exit_code == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -39,7 +39,7 @@ def predicted(photos: list[Path]) -> Answers:
     }
 
 
-def on_the_page(photos: list[Path]) -> Answers:
+def on_the_page(photos: list[Path]) -> Predictions:
     app = open_app()
     for photo in photos:
         app.file_uploader[0].upload(photo.name, photo.read_bytes())
@@ -48,7 +48,7 @@ def on_the_page(photos: list[Path]) -> Answers:
     return by_photo(app.dataframe[0].value)
 
 
-def scored(photos: list[Path], *options: str) -> Answers:
+def scored(photos: list[Path], *options: str) -> Predictions:
     folder = photos[0].parent
     if len(photos) == 1:
         folder = folder.with_name(f"only {photos[0].name}")
@@ -59,11 +59,11 @@ def scored(photos: list[Path], *options: str) -> Answers:
     return by_photo(pd.read_csv(io.StringIO(done.stdout)))
 
 
-def on_ray(photos: list[Path]) -> Answers:
+def on_ray(photos: list[Path]) -> Predictions:
     return scored(photos, "--engine", "ray", "--workers", "1")
 
 
-def by_photo(table: pd.DataFrame) -> Answers:
+def by_photo(table: pd.DataFrame) -> Predictions:
     return {
         name: rows.sort_values("face")[list(PROBABILITIES)].to_numpy(float)
         for name, rows in table.groupby("path")
@@ -91,7 +91,7 @@ def photos(tmp_path_factory, astronaut) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def expected(photos) -> Answers:
+def expected(photos) -> Predictions:
     """The library's answer to each photo by itself, by the default model."""
     recognizer = Recognizer.from_pretrained()
     return {

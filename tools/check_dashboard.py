@@ -269,7 +269,7 @@ def check_references(app: AppTest, names: list[str]) -> None:
         same(f"{name} beside what others report", shown, Recomputed(name).right.mean())
 
 
-def check_duel(
+def check_paired(
     first: str, second: str, models: dict[str, Recomputed], name_of_measure: str
 ) -> None:
     """Check McNemar's test and the counts behind it, over all images and by emotion."""
@@ -327,7 +327,7 @@ def check_measure(name_of_measure: str, measure: Measure) -> None:
     check_cost(open_page(names, "Cost", measure=name_of_measure, cost="multiply-adds"), models)
     check_curves(open_page(names, "Learning curves", measure=name_of_measure), names)
     if len(names) > 1:
-        check_duel(names[0], names[1], models, name_of_measure)
+        check_paired(names[0], names[1], models, name_of_measure)
     print("The page's short answer:")
     print(f"  {app.markdown[0].value}")
     for metric in app.metric:

@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app.server.archives import unzip
-from app.server.folders import find_folder, readable_root, server_folder
+from app.server.folders import allowed_folder, find_folder, server_folder
 from app.server.jobs import Job, Jobs
 from app.server.uploads import MEGABYTE, ON_DISK, SENT, Batch, uploaded
 from app.shared import load_recognizer, pick_model
@@ -42,7 +42,8 @@ def show_ways_in() -> Job | None:
         offered = [
             way
             for way in WAYS
-            if way != "server" or readable_root(st.get_option("server.address"), st.context.headers)
+            if way != "server"
+            or allowed_folder(st.get_option("server.address"), st.context.headers)
         ]
         way = st.segmented_control(
             "What to score",
@@ -95,22 +96,22 @@ def take_in(way: str) -> Batch | None:
 
 def take_from_server() -> Batch | None:
     """Let the visitor name a folder of the server, inside what may be read."""
-    root = readable_root(st.get_option("server.address"), st.context.headers)
-    if root is None:
+    allowed = allowed_folder(st.get_option("server.address"), st.context.headers)
+    if allowed is None:
         return None
-    anywhere = root == root.parent
+    anywhere = allowed == allowed.parent
     with st.form("server", border=False):
         name = st.text_input(
             "Folder on the server",
-            placeholder="/home/me/photos" if anywhere else str(root),
+            placeholder="/home/me/photos" if anywhere else str(allowed),
             help="The photos in it, deep. They are read where they lie, one after the other."
-            + ("" if anywhere else f" Only what lies in {root} can be read."),
+            + ("" if anywhere else f" Only what lies in {allowed} can be read."),
         )
         go = st.form_submit_button("Score", type="primary")
     if not go:
         return None
     with st.spinner("Listing the folder …"):
-        return server_folder(find_folder(name, root), root, ON_DISK)
+        return server_folder(find_folder(name, allowed), allowed, ON_DISK)
 
 
 def let_go() -> None:

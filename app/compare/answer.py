@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from fer.compare.metrics import Answers, best_by_emotion, per_emotion
-from fer.compare.paired import duel
+from fer.compare.metrics import Predictions, best_by_emotion, per_emotion
+from fer.compare.paired import paired_comparison
 
 GIVEN_UP = 0.05
 """So much accuracy at most is given up for speed."""
@@ -13,13 +13,13 @@ QUICKER = 2
 """So many times as fast a model has to be for that."""
 
 
-def short_answer(table: pd.DataFrame, models: Mapping[str, Answers], emotion: str) -> str:
+def short_answer(table: pd.DataFrame, models: Mapping[str, Predictions], emotion: str) -> str:
     """Say which model to take, which where speed matters, and which for an emotion.
 
     Args:
         table: the leaderboard, the best first: `model`, `accuracy`, `ms a face` and
             `multiply-adds`.
-        models: its models' answers by name.
+        models: its models' predictions by name.
     """
     best = table.iloc[0]
     parts = [f"Take **{best['model']}**"]
@@ -45,10 +45,10 @@ def _quick(table: pd.DataFrame) -> str:
     return f"take **{quick['model']}** where speed matters ({fewer:.1f} points less, {gain})"
 
 
-def _for_emotion(models: Mapping[str, Answers], best: str, emotion: str) -> str:
+def _for_emotion(models: Mapping[str, Predictions], best: str, emotion: str) -> str:
     """Say which model finds an emotion best, if that is more than chance."""
     first, second = best_by_emotion(list(models.values()), emotion)[:2]
-    if duel(first, second, emotion).by_chance:
+    if paired_comparison(first, second, emotion).by_chance:
         return f"for **{emotion}** no model is better than the next by more than chance"
     recalls = per_emotion([first]).set_index("emotion")["recall"]
     also = "it is the best for" if first.name == best else f"take **{first.name}** for"

@@ -6,12 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from app.compare.images import numbers
-from fer.compare.metrics import Answers, best_by_emotion, per_emotion
-from fer.compare.paired import duel
+from fer.compare.metrics import Predictions, best_by_emotion, per_emotion
+from fer.compare.paired import paired_comparison
 from fer.compare.references import REFERENCES
 
 
-def show_answers(table: pd.DataFrame, models: Mapping[str, Answers], emotion: str) -> None:
+def show_answers(table: pd.DataFrame, models: Mapping[str, Predictions], emotion: str) -> None:
     """Answer in four cards: which is best, which for an emotion, is that chance, what it costs."""
     best = table.iloc[0]
     ranked = best_by_emotion(list(models.values()), emotion)
@@ -36,8 +36,8 @@ def show_answers(table: pd.DataFrame, models: Mapping[str, Answers], emotion: st
                 st.metric("Is it chance?", "–")
                 st.markdown("There is one model: nothing to compare it with.")
             else:
-                overall = duel(models[best["model"]], models[table.iloc[1]["model"]])
-                among = duel(ranked[0], ranked[1], emotion)
+                overall = paired_comparison(models[best["model"]], models[table.iloc[1]["model"]])
+                among = paired_comparison(ranked[0], ranked[1], emotion)
                 st.metric("Is it chance?", "could be" if overall.by_chance else "unlikely")
                 st.markdown(f"{overall.sentence}\n\nAmong {emotion}: {among.sentence}")
         with st.container(border=True, height="stretch"):

@@ -11,7 +11,7 @@ import streamlit as st
 from app.compare.images import numbers
 from app.compare.views import confusion
 from fer.compare.groups import by_group
-from fer.compare.metrics import Answers
+from fer.compare.metrics import Predictions
 from fer.compare.own_labels import Labelled
 from fer.compare.paired import CHANCE, p_text
 
@@ -21,7 +21,7 @@ AT_MOST = 30
 
 def by_groups(found: Labelled, place: str) -> None:
     """Show accuracy by group, whether a group differs by more than chance, and its confusion."""
-    tables = [answers.table for answers in found.models]
+    tables = [predictions.table for predictions in found.models]
     columns = [
         column
         for column in found.groups
@@ -36,10 +36,12 @@ def by_groups(found: Labelled, place: str) -> None:
         return
     column = st.selectbox("Groups", columns, key=f"{place}groups", bind="query-params")
     results = []
-    for answers in found.models:
-        right = answers.predicted == answers.labels
-        results.append(by_group(answers.table[column].tolist(), right).assign(model=answers.name))
-        st.markdown(group_sentence(answers.name, results[-1]))
+    for predictions in found.models:
+        right = predictions.predicted == predictions.labels
+        results.append(
+            by_group(predictions.table[column].tolist(), right).assign(model=predictions.name)
+        )
+        st.markdown(group_sentence(predictions.name, results[-1]))
     table = pd.concat(results, ignore_index=True)
     table = table[["model", *table.columns[:-1]]]
     percent = st.column_config.NumberColumn(format="percent")
@@ -61,14 +63,14 @@ def by_groups(found: Labelled, place: str) -> None:
     group = st.selectbox(
         "Confusion of the group", table["group"].drop_duplicates().tolist(), key=f"{place}group"
     )
-    inside = [within(answers, column, group) for answers in found.models]
-    confusion([answers for answers in inside if len(answers.table)], f"{place}group-")
+    inside = [within(predictions, column, group) for predictions in found.models]
+    confusion([predictions for predictions in inside if len(predictions.table)], f"{place}group-")
 
 
-def within(answers: Answers, column: str, group: str) -> Answers:
-    """Return the answers to one group's faces."""
-    table = answers.table[answers.table[column] == group].reset_index(drop=True)
-    return dataclasses.replace(answers, table=table)
+def within(predictions: Predictions, column: str, group: str) -> Predictions:
+    """Return the predictions for one group's faces."""
+    table = predictions.table[predictions.table[column] == group].reset_index(drop=True)
+    return dataclasses.replace(predictions, table=table)
 
 
 def group_sentence(model: str, table: pd.DataFrame) -> str:

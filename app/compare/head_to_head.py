@@ -6,15 +6,15 @@ import pandas as pd
 import streamlit as st
 
 from app.compare.images import numbers, show, show_images
-from app.figures.comparison import duel_bar
-from fer.compare.metrics import Answers
-from fer.compare.paired import duel, only_right, p_text
+from app.figures.comparison import paired_bar
+from fer.compare.metrics import Predictions
+from fer.compare.paired import only_right, p_text, paired_comparison
 from fer.emotions import EMOTIONS
 from fer.wording import counted
 
 
 def head_to_head(
-    models: Sequence[Answers],
+    models: Sequence[Predictions],
     preferred: Sequence[str],
     colours: Mapping[str, str],
     place: str = "",
@@ -23,7 +23,7 @@ def head_to_head(
     if len(models) < 2:
         st.info("It takes two models.", icon=":material/compare_arrows:")
         return
-    names = [answers.name for answers in models]
+    names = [predictions.name for predictions in models]
     order = [*preferred, *(name for name in names if name not in preferred)]
     left, right, third = st.columns(3)
     first = left.selectbox("First", order, key=f"{place}first", bind="query-params")
@@ -37,7 +37,7 @@ def head_to_head(
     )  # fmt: skip
     by_name = dict(zip(names, models, strict=True))
     one, other = by_name[first], by_name[second]
-    result = duel(one, other, among)
+    result = paired_comparison(one, other, among)
     if not result.images:
         st.info("The two have no image in common.")
         return
@@ -53,7 +53,7 @@ def head_to_head(
     }
     part_colours = {f"only {first}": colours[first], f"only {second}": colours[second]}
     show(
-        duel_bar(parts, part_colours),
+        paired_bar(parts, part_colours),
         pd.DataFrame({"part": list(parts), "images": list(parts.values())}),
         f"{place}duel",
         "Images that both, one or neither gets right",
@@ -79,11 +79,11 @@ def head_to_head(
     show_images(pair, rows, f"{place}{which.replace(' ', '-')}")
 
 
-def show_by_emotion(first: Answers, second: Answers, place: str) -> None:
-    """Show the two models' duel within each emotion."""
+def show_by_emotion(first: Predictions, second: Predictions, place: str) -> None:
+    """Show the paired comparison of the two models within each emotion."""
     lines = []
     for emotion in EMOTIONS:
-        result = duel(first, second, emotion)
+        result = paired_comparison(first, second, emotion)
         if result.images:
             lines.append(
                 {

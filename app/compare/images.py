@@ -1,4 +1,4 @@
-"""What the comparison page's views share: a figure with its downloads, images with the answers."""
+"""What the comparison page's views share: a figure with its downloads, images with predictions."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -9,10 +9,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.server.folders import find_folder, readable_root
+from app.server.folders import allowed_folder, find_folder
 from fer.columns import PROBABILITIES
 from fer.compare.fer2013 import read_test_images
-from fer.compare.metrics import Answers
+from fer.compare.metrics import Predictions
 from fer.compare.paired import listing
 from fer.emotions import EMOTIONS
 from fer.errors import FerError
@@ -62,10 +62,10 @@ def numbers(table: pd.DataFrame, name: str) -> None:
     )
 
 
-def show_images(models: Sequence[Answers], rows: Sequence[object], name: str) -> None:
+def show_images(models: Sequence[Predictions], rows: Sequence[object], name: str) -> None:
     """Show images as a gallery, where the data is at hand, and as a table with probabilities.
 
-    The captions are the first model's answers. Rows that are paths are a visitor's own photos,
+    The captions are the first model's predictions. Rows that are paths are a visitor's own photos,
     of which the page has no pictures.
     """
     if not rows:
@@ -73,16 +73,16 @@ def show_images(models: Sequence[Answers], rows: Sequence[object], name: str) ->
     table = listing(models, rows)
     own = isinstance(rows[0], str)
     if not own:
-        show_gallery(table, [answers.name for answers in models], name)
+        show_gallery(table, [predictions.name for predictions in models], name)
     shown = table[["row", "true"]].copy()
     columns: dict[str, Any] = {"row": "photo" if own else "row in fer2013.csv"}
-    for answers in models:
-        shown[f"{answers.name}: named"] = table[f"{answers.name}: named"]
-        shown[f"{answers.name}: confidence"] = table[f"{answers.name}: confidence"]
-        seven = [f"{answers.name}: {column}" for column in PROBABILITIES]
-        shown[f"{answers.name}: all seven"] = table[seven].to_numpy().round(3).tolist()
-        columns[f"{answers.name}: confidence"] = st.column_config.NumberColumn(format="percent")
-        columns[f"{answers.name}: all seven"] = st.column_config.BarChartColumn(
+    for predictions in models:
+        shown[f"{predictions.name}: named"] = table[f"{predictions.name}: named"]
+        shown[f"{predictions.name}: confidence"] = table[f"{predictions.name}: confidence"]
+        seven = [f"{predictions.name}: {column}" for column in PROBABILITIES]
+        shown[f"{predictions.name}: all seven"] = table[seven].to_numpy().round(3).tolist()
+        columns[f"{predictions.name}: confidence"] = st.column_config.NumberColumn(format="percent")
+        columns[f"{predictions.name}: all seven"] = st.column_config.BarChartColumn(
             y_min=0, y_max=1, help=f"In the order {', '.join(EMOTIONS)}"
         )
     st.dataframe(shown, hide_index=True, column_config=columns, height=280,
@@ -120,10 +120,10 @@ def draw_gallery(folder: Path, table: pd.DataFrame, models: Sequence[str], name:
     for line in lines.to_dict("records"):
         if line["row"] in found:
             pictures.append(read_image(found[line["row"]]))
-            answers = [
+            named = [
                 f"{line[f'{model}: named']} {line[f'{model}: confidence']:.0%}" for model in said
             ]
-            captions.append(" / ".join([line["true"], *answers]))
+            captions.append(" / ".join([line["true"], *named]))
     if not pictures:
         st.warning(f"None of these images is in {folder}.", icon=":material/folder_off:")
         return
@@ -137,9 +137,9 @@ def folder_at_hand() -> Path | None:
     if not text:
         return None
     try:
-        root = readable_root(st.get_option("server.address"), st.context.headers)
+        allowed = allowed_folder(st.get_option("server.address"), st.context.headers)
         own = text == os.environ.get("FER_DATA")
-        folder = Path(text) if own or root is None else find_folder(text, root)
+        folder = Path(text) if own or allowed is None else find_folder(text, allowed)
     except FerError:
         return None
     return folder if (folder / "test.parquet").is_file() else None
@@ -152,8 +152,8 @@ def data_folder() -> Path | None:
         FolderRefused: if there is no such folder where the visitor may read.
     """
     default = os.environ.get("FER_DATA", "")
-    root = readable_root(st.get_option("server.address"), st.context.headers)
-    if root is None:
+    allowed = allowed_folder(st.get_option("server.address"), st.context.headers)
+    if allowed is None:
         return Path(default) if default else None
     text = st.text_input(
         "Folder of FER-2013, to see the images themselves",
@@ -164,4 +164,4 @@ def data_folder() -> Path | None:
     )
     if not text or text == default:
         return Path(default) if default else None
-    return find_folder(text, root)
+    return find_folder(text, allowed)

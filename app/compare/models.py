@@ -9,7 +9,7 @@ import streamlit as st
 from app.shared import find_artifact, offered_models
 from fer.artifacts import Artifact, store
 from fer.artifacts.timing import Timing
-from fer.compare.metrics import Answers, summarize
+from fer.compare.metrics import Predictions, summarize
 from fer.errors import FerError
 from fer.ferplus import Measure
 
@@ -61,13 +61,13 @@ def read_histories(
 
 
 def leaderboard(
-    found: dict[str, Artifact], models: dict[str, Answers], measure: Measure
+    found: dict[str, Artifact], models: dict[str, Predictions], measure: Measure
 ) -> pd.DataFrame:
     """Return a line a model with all that was measured; what was not is empty."""
     lines = []
     votes = ("votes",) if measure == "votes" else ()
-    for name, answers in models.items():
-        artifact, summary = found[name], summarize(answers)
+    for name, predictions in models.items():
+        artifact, summary = found[name], summarize(predictions)
         timing = Timing.published(artifact)
         size, seconds = artifact.get("weights_bytes"), artifact.get("training", "seconds")
         lines.append(

@@ -57,11 +57,11 @@ def own_data() -> None:
         return
     show_left_out(found)
     lines = []
-    for answers in found.models:
-        summary = summarize(answers)
+    for predictions in found.models:
+        summary = summarize(predictions)
         lines.append(
             {
-                "model": answers.name,
+                "model": predictions.name,
                 "faces": summary.images,
                 "accuracy": summary.accuracy,
                 "low": summary.low,
@@ -90,7 +90,7 @@ def own_data() -> None:
         key="own_view",
         bind="query-params",
     )
-    colours = model_colours([answers.name for answers in found.models])
+    colours = model_colours([predictions.name for predictions in found.models])
     if view == "Confusion":
         confusion(found.models, "own-")
     elif view == "Per emotion":

@@ -12,19 +12,19 @@ from fer.artifacts import Artifact
 from fer.artifacts.report import VOTES, accuracy_interval
 from fer.columns import PROBABILITIES
 from fer.compare.agreement import LeftOut, by_agreement, suspect_labels
-from fer.compare.metrics import Answers
+from fer.compare.metrics import Predictions
 
 MANY = 30
 """Images that it takes for the sentence to speak of them."""
 
 
 def people(
-    models: Sequence[Answers], artifacts: Sequence[Artifact], colours: Mapping[str, str]
+    models: Sequence[Predictions], artifacts: Sequence[Artifact], colours: Mapping[str, str]
 ) -> None:
     """Show accuracy by agreement, the ceiling that annotators set, and labels to doubt.
 
     Args:
-        models: answers by the measure that is chosen.
+        models: predictions, with the labels of the measure that is chosen.
         artifacts: the same models' folders.
     """
     voted = [artifact for artifact in artifacts if VOTES in artifact.predictions]
@@ -37,22 +37,24 @@ def people(
         return
     known = {artifact.name: artifact.predictions for artifact in voted}
     show_ceiling(known, colours)
-    show_agreement([answers for answers in models if answers.name in known], known, colours)
+    show_agreement(
+        [predictions for predictions in models if predictions.name in known], known, colours
+    )
     show_suspects(known)
 
 
-def votes_of(predictions: pd.DataFrame) -> np.ndarray:
+def votes_of(table: pd.DataFrame) -> np.ndarray:
     """Return the votes of a model's test images, int `[N, 10]`."""
-    return np.stack(predictions[VOTES].tolist()).astype(int)
+    return np.stack(table[VOTES].tolist()).astype(int)
 
 
 def show_ceiling(known: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> None:
     """Show each model beside one annotator, both held against the other annotators."""
     st.subheader("One of the ten, and the models")
     lines = []
-    for name, predictions in known.items():
-        left_out = LeftOut.of(votes_of(predictions))
-        predicted = predictions[PROBABILITIES].to_numpy().argmax(axis=1)
+    for name, table in known.items():
+        left_out = LeftOut.of(votes_of(table))
+        predicted = table[PROBABILITIES].to_numpy().argmax(axis=1)
         lines.append(
             {
                 "model": name,
@@ -78,16 +80,16 @@ def show_ceiling(known: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) 
 
 
 def show_agreement(
-    models: Sequence[Answers], known: Mapping[str, pd.DataFrame], colours: Mapping[str, str]
+    models: Sequence[Predictions], known: Mapping[str, pd.DataFrame], colours: Mapping[str, str]
 ) -> None:
     """Show how often each model is right where few or many annotators agreed."""
     st.subheader("Where people agree")
     tables = []
-    for answers in models:
-        predictions = known[answers.name]
-        place = pd.Index(predictions["row"]).get_indexer(answers.table["row"])
-        right = answers.predicted == answers.labels
-        tables.append(by_agreement(votes_of(predictions)[place], right).assign(model=answers.name))
+    for predictions in models:
+        voted = known[predictions.name]
+        place = pd.Index(voted["row"]).get_indexer(predictions.table["row"])
+        right = predictions.predicted == predictions.labels
+        tables.append(by_agreement(votes_of(voted)[place], right).assign(model=predictions.name))
     table = pd.concat(tables, ignore_index=True)
     table = table[["model", *table.columns[:-1]]]
     first = table[table["model"] == models[0].name]
@@ -108,8 +110,8 @@ def show_suspects(known: Mapping[str, pd.DataFrame]) -> None:
     st.subheader("Labels to doubt")
     first = next(iter(known.values())).set_index("row")
     common = first.index
-    for predictions in known.values():
-        common = common.intersection(pd.Index(predictions["row"]))
+    for table in known.values():
+        common = common.intersection(pd.Index(table["row"]))
     aligned = {name: table.set_index("row").loc[common] for name, table in known.items()}
     probabilities = np.mean([table[PROBABILITIES] for table in aligned.values()], axis=0)
     labels, votes = first.loc[common, "label"].to_numpy(), votes_of(first.loc[common])
@@ -158,5 +160,5 @@ def show_suspects(known: Mapping[str, pd.DataFrame]) -> None:
         "not proof: the models learnt from labels of the same kind."
     )
     numbers(suspects.drop(columns="image"), "suspect-labels")
-    answers = [Answers(name, predictions) for name, predictions in known.items()]
-    show_images(answers, suspects["row"].tolist(), "suspects")
+    predictions = [Predictions(name, table) for name, table in known.items()]
+    show_images(predictions, suspects["row"].tolist(), "suspects")

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.compare.images import show
 from app.figures.trust import risk_coverage_curves
-from fer.compare.metrics import Answers
+from fer.compare.metrics import Predictions
 from fer.compare.selective import area_interval, area_under_risk, at_threshold, risk_coverage
 from fer.emotions import EMOTIONS
 
@@ -21,7 +21,7 @@ def interval(confidence: np.ndarray, right: np.ndarray) -> tuple[float, float]:
 
 
 def trust(
-    models: Sequence[Answers],
+    models: Sequence[Predictions],
     thresholds: Mapping[str, float],
     colours: Mapping[str, str],
     place: str = "",
@@ -47,7 +47,7 @@ def trust(
         "Among faces named", EMOTIONS, index=None, placeholder="anything", key=f"{place}named-so",
         bind="query-params",
     )  # fmt: skip
-    answered = {answers.name: given(answers, emotion) for answers in models}
+    answered = {predictions.name: given(predictions, emotion) for predictions in models}
     answered = {name: pair for name, pair in answered.items() if len(pair[0])}
     if not answered:
         st.info(f"None of the models names a face {emotion}.")
@@ -77,21 +77,21 @@ def trust(
         by_emotion(models, threshold, place)
 
 
-def default_threshold(models: Sequence[Answers], thresholds: Mapping[str, float]) -> float:
+def default_threshold(models: Sequence[Predictions], thresholds: Mapping[str, float]) -> float:
     """Return the threshold of the first model that has one; 0 answers everything."""
-    known = (thresholds.get(answers.name, 0.0) for answers in models)
+    known = (thresholds.get(predictions.name, 0.0) for predictions in models)
     return round(next(filter(None, known), 0.0), 2)
 
 
-def given(answers: Answers, emotion: str | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the confidence of a model's answers, all or of one emotion, and which are right."""
+def given(predictions: Predictions, emotion: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the confidence of a model's predictions, all or one emotion's, and which are right."""
     chosen = (
-        np.full(len(answers.table), True)
+        np.full(len(predictions.table), True)
         if emotion is None
-        else answers.predicted == EMOTIONS.index(emotion)
+        else predictions.predicted == EMOTIONS.index(emotion)
     )
-    confidence = answers.probabilities.max(axis=1)
-    return confidence[chosen], (answers.predicted == answers.labels)[chosen]
+    confidence = predictions.probabilities.max(axis=1)
+    return confidence[chosen], (predictions.predicted == predictions.labels)[chosen]
 
 
 def trust_table(
@@ -147,17 +147,17 @@ def show_table(table: pd.DataFrame, name: str) -> None:
     )
 
 
-def by_emotion(models: Sequence[Answers], threshold: float, place: str) -> None:
+def by_emotion(models: Sequence[Predictions], threshold: float, place: str) -> None:
     """Show what the threshold leaves of each emotion that is named."""
     st.markdown("**By the emotion that is named**")
     lines = []
-    for answers in models:
+    for predictions in models:
         for emotion in EMOTIONS:
-            confidence, right = given(answers, emotion)
+            confidence, right = given(predictions, emotion)
             kept, correct = at_threshold(confidence, right, threshold)
             lines.append(
                 {
-                    "model": answers.name,
+                    "model": predictions.name,
                     "named": emotion,
                     "faces": len(confidence),
                     "answered": kept,

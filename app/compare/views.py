@@ -1,4 +1,4 @@
-"""The comparison page's views: each takes answers and shows figures and their numbers.
+"""The comparison page's views: each takes predictions and shows figures and their numbers.
 
 They serve the test images and a visitor's own photos alike; `place` keeps their widgets apart.
 """
@@ -20,7 +20,7 @@ from app.figures.matrices import confusion_difference, confusion_matrix
 from fer.artifacts import Artifact
 from fer.compare.fer2013 import OFFICIAL_CLASSES
 from fer.compare.metrics import (
-    Answers,
+    Predictions,
     calibration_error,
     calibration_table,
     confusion_table,
@@ -34,7 +34,7 @@ from fer.errors import FerError
 from fer.wording import counted
 
 
-def confusion(models: Sequence[Answers], place: str = "") -> None:
+def confusion(models: Sequence[Predictions], place: str = "") -> None:
     """Show confusion matrices side by side, and the images of the cell that is clicked."""
     kinds = ["Counts", "Percent", *(["Difference"] if len(models) == 2 else [])]
     kind = st.segmented_control(
@@ -47,7 +47,9 @@ def confusion(models: Sequence[Answers], place: str = "") -> None:
     )
     cells = confusion_table(models)
     shares = kind != "Counts"
-    by_model = {answers.name: cells[cells["model"] == answers.name] for answers in models}
+    by_model = {
+        predictions.name: cells[cells["model"] == predictions.name] for predictions in models
+    }
     if kind == "Difference":
         first, second = by_model
         figure, table = confusion_difference(by_model[first], by_model[second])
@@ -93,14 +95,16 @@ def pick_cell(chart: str, model: str, place: str) -> Callable[[], None]:
 
 
 @st.dialog("Images of a cell", width="large")
-def open_cell(models: Sequence[Answers], folder: Path, by: str, true: str, predicted: str) -> None:
+def open_cell(
+    models: Sequence[Predictions], folder: Path, by: str, true: str, predicted: str
+) -> None:
     """Show a cell's images over the page, where the click was."""
-    order = sorted(models, key=lambda answers: answers.name != by)
+    order = sorted(models, key=lambda predictions: predictions.name != by)
     rows = cell_rows(order[0], true, predicted)
     st.markdown(cell_sentence(len(rows), by, true, predicted))
     if not rows:
         return
-    names = [answers.name for answers in order]
+    names = [predictions.name for predictions in order]
     try:
         draw_gallery(folder, listing(order, rows), names, f"dialog-{true}-{predicted}-{by}")
     except FerError as error:
@@ -116,10 +120,10 @@ def cell_sentence(images: int, by: str, true: str, predicted: str) -> str:
     )
 
 
-def show_cell(models: Sequence[Answers], place: str) -> None:
+def show_cell(models: Sequence[Predictions], place: str) -> None:
     """List the images of one cell: those a model names so that are labelled so."""
     st.subheader("Images of a cell")
-    names = [answers.name for answers in models]
+    names = [predictions.name for predictions in models]
     first, second, third = st.columns(3)
     true = first.selectbox(
         "True", EMOTIONS, index=None, key=f"{place}true", bind="query-params",
@@ -134,15 +138,15 @@ def show_cell(models: Sequence[Answers], place: str) -> None:
     by = third.selectbox("By", names, key=f"{place}by", bind="query-params")
     if true is None or predicted is None or by is None:
         return
-    answers = next(answers for answers in models if answers.name == by)
-    rows = cell_rows(answers, true, predicted)
+    predictions = next(predictions for predictions in models if predictions.name == by)
+    rows = cell_rows(predictions, true, predicted)
     st.markdown(cell_sentence(len(rows), by, true, predicted))
-    others = [other for other in models if other is not answers]
-    show_images([answers, *others], rows, f"{place}cell-{true}-{predicted}-{by}")
+    others = [other for other in models if other is not predictions]
+    show_images([predictions, *others], rows, f"{place}cell-{true}-{predicted}-{by}")
 
 
 def per_class(
-    models: Sequence[Answers],
+    models: Sequence[Predictions],
     colours: Mapping[str, str],
     artifacts: Sequence[Artifact] = (),
     place: str = "",
@@ -181,13 +185,15 @@ def training_counts(artifacts: Sequence[Artifact]) -> tuple[int, ...] | None:
     return official if images == {sum(official)} else None
 
 
-def say_imbalance(models: Sequence[Answers], table: pd.DataFrame, counts: Sequence[int]) -> None:
+def say_imbalance(
+    models: Sequence[Predictions], table: pd.DataFrame, counts: Sequence[int]
+) -> None:
     """Answer the study's question: do the rarer emotions fare worse?"""
     lines = []
-    for answers in models:
-        recalls = table[table["model"] == answers.name]["recall"].tolist()
+    for predictions in models:
+        recalls = table[table["model"] == predictions.name]["recall"].tolist()
         correlation, p_value = share_and_recall(counts, recalls)
-        lines.append(f"{answers.name} {correlation:+.2f} ({p_text(p_value)})")
+        lines.append(f"{predictions.name} {correlation:+.2f} ({p_text(p_value)})")
     most, least = max(counts) / sum(counts), min(counts) / sum(counts)
     rarest = EMOTIONS[list(counts).index(min(counts))]
     commonest = EMOTIONS[list(counts).index(max(counts))]
@@ -198,25 +204,25 @@ def say_imbalance(models: Sequence[Answers], table: pd.DataFrame, counts: Sequen
     )
 
 
-def calibration(models: Sequence[Answers], colours: Mapping[str, str], place: str = "") -> None:
+def calibration(models: Sequence[Predictions], colours: Mapping[str, str], place: str = "") -> None:
     """Show how often each model is right when it is as sure as it says."""
     table = calibration_table(models)
     with st.grid(min(len(models), 3), min_column_width=330):
-        for answers in models:
-            lines = table[table["model"] == answers.name]
+        for predictions in models:
+            lines = table[table["model"] == predictions.name]
             errors = {
                 when: calibration_error(bins) for when, bins in lines.groupby("when", sort=False)
             }
-            text = f"**{answers.name}** · calibration error {errors['after']:.3f}"
+            text = f"**{predictions.name}** · calibration error {errors['after']:.3f}"
             if "before" in errors:
-                text += f", {errors['before']:.3f} before temperature {answers.temperature:.2f}"
+                text += f", {errors['before']:.3f} before temperature {predictions.temperature:.2f}"
             with st.container():
                 st.markdown(text)
                 show(
-                    reliability_diagram(lines, colours[answers.name]),
+                    reliability_diagram(lines, colours[predictions.name]),
                     lines,
-                    f"{place}calibration-{answers.name}",
-                    f"Reliability diagram of {answers.name}",
+                    f"{place}calibration-{predictions.name}",
+                    f"Reliability diagram of {predictions.name}",
                 )
 
 

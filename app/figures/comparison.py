@@ -249,7 +249,7 @@ def learning_curves(
     return finish(figure, height=360)
 
 
-def duel_bar(parts: Mapping[str, int], colours: Mapping[str, str]) -> go.Figure:
+def paired_bar(parts: Mapping[str, int], colours: Mapping[str, str]) -> go.Figure:
     """Draw how many images both models, only one, or neither gets right, as one stacked bar.
 
     Args:

@@ -19,7 +19,7 @@ FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "V
 """Headers that a proxy adds: behind one, `localhost` is anybody."""
 
 
-def readable_root(
+def allowed_folder(
     address: str | None, headers: Mapping[str, str], environ: Mapping[str, str] = os.environ
 ) -> Path | None:
     """Return the folder inside which a visitor may name folders, or `None` if they may not.
@@ -32,8 +32,8 @@ def readable_root(
         headers: of the visitor's request; a mapping that ignores case.
         environ: environment variables.
     """
-    if root := environ.get(VARIABLE):
-        path = Path(root).expanduser().resolve()
+    if named := environ.get(VARIABLE):
+        path = Path(named).expanduser().resolve()
         return path if path.is_dir() else None
     # A proxy may hide behind `Host: localhost`, but not what the browser has in its address bar.
     asked = (f"//{headers.get('Host', '')}", headers.get("Origin", ""))
@@ -59,64 +59,64 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-def find_folder(name: str, root: Path) -> Path:
+def find_folder(name: str, allowed: Path) -> Path:
     """Return the folder that a visitor named, resolved.
 
     Args:
-        name: absolute, or relative to the root; `~` is the home of who runs the app.
-        root: what may be read.
+        name: absolute, or relative to the allowed folder; `~` is the home of who runs the app.
+        allowed: from `allowed_folder`.
 
     Raises:
-        FolderRefused: if there is no such folder inside the root; the same sentence whether
+        FolderRefused: if there is no such folder inside the allowed one; the same sentence whether
             it does not exist or lies elsewhere, so that nothing is told about elsewhere.
     """
-    where = "" if root == root.parent else f" in {root}"
+    where = "" if allowed == allowed.parent else f" in {allowed}"
     refused = FolderRefused(
         f"There is no folder {name!r}{where}: give its path, as the server sees it."
     )
     try:
-        folder = Path(os.path.realpath(root / Path(name.strip()).expanduser(), strict=True))
+        folder = Path(os.path.realpath(allowed / Path(name.strip()).expanduser(), strict=True))
     except (OSError, ValueError, RuntimeError) as error:
         # Missing, a loop of links, a null byte, the home of nobody.
         raise refused from error
-    if not name.strip() or not folder.is_relative_to(root) or not folder.is_dir():
+    if not name.strip() or not folder.is_relative_to(allowed) or not folder.is_dir():
         raise refused
     if not os.access(folder, os.R_OK | os.X_OK):
         raise FolderRefused(f"The server may not read the folder {name!r}: change its permissions.")
     return folder
 
 
-def server_folder(folder: Path, root: Path, limits: Limits) -> Batch:
+def server_folder(folder: Path, allowed: Path, limits: Limits) -> Batch:
     """List a folder's photos, deep; each is read from the disk when its turn comes.
 
-    A link out of the root becomes an error row, and so does what cannot be read by then.
+    A link out of the allowed folder becomes an error row, and so does what cannot be read by then.
 
     Args:
         folder: from `find_folder`.
-        root: what may be read.
+        allowed: from `allowed_folder`.
         limits: what is accepted; the total of bytes does not count, for they stay on the disk.
 
     Raises:
         TooMuch: if it holds more files.
     """
     entries = []
-    listing = list_folder(folder, within=root)
+    listing = list_folder(folder, within=allowed)
     for entry in listing:
-        entries.append(Entry(entry.path, partial(_read, entry, folder, root, limits)))
+        entries.append(Entry(entry.path, partial(_read, entry, folder, allowed, limits)))
         limits.check_count(len(entries) + listing.skipped)
     limits.check_count(len(entries) + listing.skipped)  # those after the last photo, too
     return Batch(folder.name or "folder", entries, listing.skipped)
 
 
-def _read(entry: Entry, folder: Path, root: Path, limits: Limits) -> bytes | Photo:
-    """Read a listed file if it lies inside the root now, whatever was there when it was listed."""
+def _read(entry: Entry, folder: Path, allowed: Path, limits: Limits) -> bytes | Photo:
+    """Read a listed file if it lies inside the allowed folder now, at the moment of reading."""
     path = folder / entry.path
     if path.is_dir():
         return entry.read()  # which says why it was not listed
     if not os.path.lexists(path):
         raise FileNotFoundError(errno.ENOENT, "it has gone, or its name is not UTF-8")
     real = Path(os.path.realpath(path, strict=True))
-    if not real.is_relative_to(root):
+    if not real.is_relative_to(allowed):
         raise PermissionError(errno.EPERM, "it is a link out of the folder that may be read")
     # Not followed: a link put there since it was resolved.
     return read_regular(

@@ -1,1 +1,1 @@
-"""Statistics of what models answer to labelled images; nothing here loads weights."""
+"""Statistics of models' predictions for labelled images; nothing here loads weights."""

@@ -1,4 +1,4 @@
-"""What people agree on: answers held against the FER+ votes, and labels that speak against both.
+"""What people agree on: predictions against the FER+ votes, and labels that contradict both.
 
 Votes are int `[N, 10]`, how many annotators gave each of `fer.ferplus.ANSWERS`.
 """
@@ -19,7 +19,7 @@ def agreed(votes: np.ndarray) -> np.ndarray:
 
 
 def by_agreement(votes: np.ndarray, right: np.ndarray) -> pd.DataFrame:
-    """Return how often answers are right by how many annotators saw the same emotion.
+    """Return how often predictions are right by how many annotators saw the same emotion.
 
     Args:
         right: bool `[N]`.

@@ -1,4 +1,4 @@
-"""Compare models by their answers to the same images: the tables behind the dashboard's figures.
+"""Compare models by their predictions for the same images: what the dashboard's figures show.
 
 Each function returns a table or a small dataclass, to be shown or drawn. Counting and
 statistics are scipy's: contingency tables, binned means, rank correlation. Two models image
@@ -19,8 +19,8 @@ from fer.emotions import EMOTIONS
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What one model said to a set of labelled images."""
+class Predictions:
+    """One model's predictions for a set of labelled images."""
 
     name: str
     table: pd.DataFrame
@@ -64,13 +64,13 @@ class Summary:
         return self.correct / self.images
 
 
-def confusion(answers: Answers) -> np.ndarray:
-    """Count images by label (rows) and answer (columns), int `[7, 7]`."""
+def confusion(predictions: Predictions) -> np.ndarray:
+    """Count images by label (rows) and prediction (columns), int `[7, 7]`."""
     levels = range(len(EMOTIONS))
-    return crosstab(answers.labels, answers.predicted, levels=(levels, levels)).count
+    return crosstab(predictions.labels, predictions.predicted, levels=(levels, levels)).count
 
 
-def confusion_table(models: Iterable[Answers]) -> pd.DataFrame:
+def confusion_table(models: Iterable[Predictions]) -> pd.DataFrame:
     """Return the cells of the models' confusion matrices, one a line.
 
     Returns:
@@ -78,16 +78,16 @@ def confusion_table(models: Iterable[Answers]) -> pd.DataFrame:
         is empty where there are none.
     """
     rows = []
-    for answers in models:
-        matrix = confusion(answers)
+    for predictions in models:
+        matrix = confusion(predictions)
         for label, row in enumerate(matrix):
             for guess, count in enumerate(row):
                 share = _ratio(count, row.sum())
-                rows.append((answers.name, EMOTIONS[label], EMOTIONS[guess], int(count), share))
+                rows.append((predictions.name, EMOTIONS[label], EMOTIONS[guess], int(count), share))
     return pd.DataFrame(rows, columns=["model", "true", "predicted", "images", "share"])
 
 
-def per_emotion(models: Iterable[Answers]) -> pd.DataFrame:
+def per_emotion(models: Iterable[Predictions]) -> pd.DataFrame:
     """Return precision, recall and F1 of each emotion, with the counts and intervals behind them.
 
     Returns:
@@ -96,14 +96,14 @@ def per_emotion(models: Iterable[Answers]) -> pd.DataFrame:
         divided by nothing is empty.
     """
     rows = []
-    for answers in models:
-        matrix = confusion(answers)
+    for predictions in models:
+        matrix = confusion(predictions)
         for number, emotion in enumerate(EMOTIONS):
             right = int(matrix[number, number])
             images, named = int(matrix[number].sum()), int(matrix[:, number].sum())
             rows.append(
                 (
-                    *(answers.name, emotion, images, named, right),
+                    *(predictions.name, emotion, images, named, right),
                     *(_ratio(right, named), *accuracy_interval(right, named)),
                     *(_ratio(right, images), *accuracy_interval(right, images)),
                     _ratio(2 * right, images + named),
@@ -119,14 +119,14 @@ def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else np.nan
 
 
-def summarize(answers: Answers) -> Summary:
+def summarize(predictions: Predictions) -> Summary:
     """Put a model into one line.
 
     Macro F1 is the mean over the emotions that occur; the worst class is that of the lowest
     recall among those that have images.
     """
-    emotions = per_emotion([answers])
-    correct, images = int(emotions["right"].sum()), len(answers.table)
+    emotions = per_emotion([predictions])
+    correct, images = int(emotions["right"].sum()), len(predictions.table)
     worst = emotions.sort_values("recall", kind="stable").iloc[0]
     return Summary(
         images,
@@ -135,14 +135,16 @@ def summarize(answers: Answers) -> Summary:
         macro_f1=float(emotions["f1"].mean()),
         worst_emotion=str(worst["emotion"]),
         worst_recall=float(worst["recall"]),
-        calibration_error=calibration_error(reliability(answers.labels, answers.probabilities)),
+        calibration_error=calibration_error(
+            reliability(predictions.labels, predictions.probabilities)
+        ),
     )
 
 
 def reliability(
     labels: np.ndarray, probabilities: np.ndarray, bins: int = CALIBRATION_BINS
 ) -> pd.DataFrame:
-    """Sort answers into bins of equal width by their confidence (Guo et al. 2017).
+    """Sort predictions into bins of equal width by their confidence (Guo et al. 2017).
 
     Returns:
         A line for each bin that has images: `low`, `high`, `images`, mean `confidence`, and the
@@ -172,25 +174,25 @@ def calibration_error(bins: pd.DataFrame) -> float:
     return float(np.average(gaps, weights=bins["images"]))
 
 
-def before_temperature(answers: Answers) -> np.ndarray:
+def before_temperature(predictions: Predictions) -> np.ndarray:
     """Return the probabilities as they were at temperature 1, float `[N, 7]`.
 
     Softmax of logits over T, raised to the power T and scaled to sum to 1, is their softmax.
     """
-    assert answers.temperature is not None
-    raised = answers.probabilities**answers.temperature
+    assert predictions.temperature is not None
+    raised = predictions.probabilities**predictions.temperature
     return raised / raised.sum(axis=1, keepdims=True)
 
 
-def calibration_table(models: Iterable[Answers]) -> pd.DataFrame:
+def calibration_table(models: Iterable[Predictions]) -> pd.DataFrame:
     """Return the bins of `reliability` for each model, `when` before and after temperature."""
     tables = []
-    for answers in models:
-        after = reliability(answers.labels, answers.probabilities)
-        tables.append(after.assign(model=answers.name, when="after"))
-        if answers.temperature is not None:
-            before = reliability(answers.labels, before_temperature(answers))
-            tables.append(before.assign(model=answers.name, when="before"))
+    for predictions in models:
+        after = reliability(predictions.labels, predictions.probabilities)
+        tables.append(after.assign(model=predictions.name, when="after"))
+        if predictions.temperature is not None:
+            before = reliability(predictions.labels, before_temperature(predictions))
+            tables.append(before.assign(model=predictions.name, when="before"))
     table = pd.concat(tables, ignore_index=True)
     return table[["model", "when", "low", "high", "images", "confidence", "accuracy"]]
 
@@ -206,11 +208,11 @@ def pareto_front(costs: Sequence[float], gains: Sequence[float]) -> list[bool]:
     ]
 
 
-def best_by_emotion(models: Sequence[Answers], emotion: str) -> list[Answers]:
+def best_by_emotion(models: Sequence[Predictions], emotion: str) -> list[Predictions]:
     """Return the models by falling recall of an emotion."""
     table = per_emotion(models)
     recalls = table[table["emotion"] == emotion].set_index("model")["recall"]
-    return sorted(models, key=lambda answers: -recalls[answers.name])
+    return sorted(models, key=lambda predictions: -recalls[predictions.name])
 
 
 def share_and_recall(counts: Sequence[int], recalls: Sequence[float]) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""A user's own photos: the batch scorer's table and true labels -> answers to compare.
+"""A user's own photos: the batch scorer's table and true labels -> predictions to compare.
 
 The labels are a CSV with `path` and `label`, and with `face` where photos show several, as
 `fer.compare.tables` reads it. A label is one of the seven emotions or its number. Every other
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from fer.columns import PROBABILITIES, Status
-from fer.compare.metrics import Answers
+from fer.compare.metrics import Predictions
 from fer.compare.tables import number, plain, read_table
 from fer.emotions import emotion_number
 from fer.errors import UnreadableTable
@@ -33,7 +33,7 @@ NAMED = 3
 class Labelled:
     """Labelled faces with each model's answer, and what had to be left out."""
 
-    models: list[Answers]
+    models: list[Predictions]
     left_out: dict[str, list[str]]
     """Photos by the reason, as a phrase: "has no label". A photo may stand under several."""
     groups: tuple[str, ...] = ()
@@ -84,8 +84,8 @@ def match(scores: Sequence[IO[bytes]], labels: IO[bytes]) -> Labelled:
     truth[groups] = truth[groups].apply(lambda column: column.str.strip().replace("", NOT_GIVEN))
     models = []
     for name, rows in table.groupby("model", sort=False):
-        models.append(_answers(str(name), rows, truth, keys, groups, left_out))
-    models = [answers for answers in models if len(answers.table)]
+        models.append(_predictions(str(name), rows, truth, keys, groups, left_out))
+    models = [predictions for predictions in models if len(predictions.table)]
     if not models:
         reasons = "; ".join(
             f"{len(paths):,} × {reason} ({', '.join(paths[:NAMED])}{' …' * (len(paths) > NAMED)})"
@@ -95,14 +95,14 @@ def match(scores: Sequence[IO[bytes]], labels: IO[bytes]) -> Labelled:
     return Labelled(models, left_out, tuple(groups))
 
 
-def _answers(
+def _predictions(
     name: str,
     rows: pd.DataFrame,
     truth: pd.DataFrame,
     keys: list[str],
     groups: list[str],
     left_out: dict[str, list[str]],
-) -> Answers:
+) -> Predictions:
     photos = set(rows["path"])
     _leave_out(left_out, truth, ~truth["path"].isin(photos), f"has a label but no row of {name}")
     _leave_out(left_out, rows, ~rows["path"].isin(truth["path"]), "has a score but no label")
@@ -133,7 +133,7 @@ def _answers(
     if keys != ["path"]:
         row = row + "#" + joined["face"].astype(int).astype(str)
     table = joined[["label", *PROBABILITIES, *groups]].astype({"label": int})
-    return Answers(name, table.assign(row=row))
+    return Predictions(name, table.assign(row=row))
 
 
 def _check_numbering(tables: Sequence[pd.DataFrame], truth: pd.DataFrame) -> None:

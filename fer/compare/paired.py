@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from fer.columns import PROBABILITIES
-from fer.compare.metrics import Answers
+from fer.compare.metrics import Predictions
 from fer.emotions import EMOTIONS
 
 CHANCE = 0.05
@@ -16,8 +16,8 @@ CHANCE = 0.05
 
 
 @dataclass(frozen=True)
-class Duel:
-    """Two models on the same images."""
+class PairedComparison:
+    """Two models on the same images, counted by which of them is right."""
 
     first: str
     second: str
@@ -65,8 +65,10 @@ def p_text(p_value: float) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def duel(first: Answers, second: Answers, emotion: str | None = None) -> Duel:
-    """Hold two models against each other on the images that both answered.
+def paired_comparison(
+    first: Predictions, second: Predictions, emotion: str | None = None
+) -> PairedComparison:
+    """Compare two models on the images for which both have a prediction.
 
     Args:
         emotion: only the images with this label.
@@ -77,7 +79,7 @@ def duel(first: Answers, second: Answers, emotion: str | None = None) -> Duel:
     right, other = pairs["right_first"], pairs["right_second"]
     only_first, only_second = int((right & ~other).sum()), int((~right & other).sum())
     decided = only_first + only_second
-    return Duel(
+    return PairedComparison(
         first.name,
         second.name,
         both=int((right & other).sum()),
@@ -89,38 +91,38 @@ def duel(first: Answers, second: Answers, emotion: str | None = None) -> Duel:
     )
 
 
-def paired(first: Answers, second: Answers) -> pd.DataFrame:
-    """Join two models' answers by `row`: `label`, `predicted_…`, `confidence_…`, `right_…`."""
+def paired(first: Predictions, second: Predictions) -> pd.DataFrame:
+    """Join two models' predictions by `row`: `label`, `predicted_…`, `confidence_…`, `right_…`."""
     sides = [
-        answers.table[["row", "label"]].assign(
-            predicted=answers.predicted,
-            confidence=answers.probabilities.max(axis=1),
-            right=answers.predicted == answers.labels,
+        predictions.table[["row", "label"]].assign(
+            predicted=predictions.predicted,
+            confidence=predictions.probabilities.max(axis=1),
+            right=predictions.predicted == predictions.labels,
         )
-        for answers in (first, second)
+        for predictions in (first, second)
     ]
     return sides[0].merge(sides[1], on=["row", "label"], suffixes=("_first", "_second"))
 
 
-def listing(models: Sequence[Answers], rows: Sequence[object]) -> pd.DataFrame:
-    """List images with every model's answer.
+def listing(models: Sequence[Predictions], rows: Sequence[object]) -> pd.DataFrame:
+    """List images with every model's prediction.
 
     Returns:
         In the order of `rows`: `row`, `true`, and for each model `<name>: named`, `<name>:
-        confidence` and `<name>: p_…`; empty where a model did not answer.
+        confidence` and `<name>: p_…`; empty where a model has no prediction.
     """
     result = pd.DataFrame({"row": list(rows)})
-    for number, answers in enumerate(models):
-        table = answers.table.set_index("row").reindex(result["row"])
+    for number, predictions in enumerate(models):
+        table = predictions.table.set_index("row").reindex(result["row"])
         known = table["label"].notna().to_numpy()
         if number == 0:
             result["true"] = _names(table["label"].to_numpy(), known)
         probabilities = table[PROBABILITIES].to_numpy(dtype=float)
         named = np.where(known[:, None], probabilities, 0).argmax(axis=1)
-        result[f"{answers.name}: named"] = _names(named, known)
-        result[f"{answers.name}: confidence"] = probabilities.max(axis=1)
+        result[f"{predictions.name}: named"] = _names(named, known)
+        result[f"{predictions.name}: confidence"] = probabilities.max(axis=1)
         for column, values in zip(PROBABILITIES, probabilities.T, strict=True):
-            result[f"{answers.name}: {column}"] = values
+            result[f"{predictions.name}: {column}"] = values
     return result
 
 
@@ -131,16 +133,16 @@ def _names(numbers: np.ndarray, known: np.ndarray) -> list[str | None]:
     ]
 
 
-def cell_rows(answers: Answers, true: str, predicted: str) -> list[object]:
+def cell_rows(predictions: Predictions, true: str, predicted: str) -> list[object]:
     """Return the images in a cell of a model's confusion matrix, the most confident first."""
-    inside = (answers.labels == EMOTIONS.index(true)) & (
-        answers.predicted == EMOTIONS.index(predicted)
+    inside = (predictions.labels == EMOTIONS.index(true)) & (
+        predictions.predicted == EMOTIONS.index(predicted)
     )
-    order = np.argsort(-answers.probabilities.max(axis=1)[inside], kind="stable")
-    return answers.table["row"].to_numpy()[inside][order].tolist()
+    order = np.argsort(-predictions.probabilities.max(axis=1)[inside], kind="stable")
+    return predictions.table["row"].to_numpy()[inside][order].tolist()
 
 
-def only_right(first: Answers, second: Answers, emotion: str | None = None) -> list[object]:
+def only_right(first: Predictions, second: Predictions, emotion: str | None = None) -> list[object]:
     """Return the images that only the first gets right, where the second is surest first."""
     pairs = paired(first, second)
     if emotion is not None:

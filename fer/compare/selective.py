@@ -65,7 +65,7 @@ def at_threshold(confidence: np.ndarray, right: np.ndarray, threshold: float) ->
 
 
 def threshold_for(confidence: np.ndarray, right: np.ndarray, wanted: float) -> float | None:
-    """Return the lowest threshold at which so large a share of the answers is right.
+    """Return the lowest threshold at which so large a share of the predictions is right.
 
     Args:
         wanted: the share, 0 to 1.

@@ -62,7 +62,7 @@ def score(app: AppTest) -> AppTest:
 def score_zip(data: bytes) -> AppTest:
     app = open_page()
     app.get_by_key("way").set_value("zip").run()
-    app.file_uploader[0].upload("trip.zip", data).run()
+    app.file_uploader(key="zip-0").upload("trip.zip", data).run()
     return score(app)
 
 
@@ -132,7 +132,7 @@ def test_a_zip_is_scored_and_every_file_accounted_for(mixed):
 
 def test_photos_are_scored(face):
     app = open_page()
-    app.file_uploader[0].upload("1.jpg", face).upload("2.jpg", b"junk").run()
+    app.file_uploader(key="photos-0").upload("1.jpg", face).upload("2.jpg", b"junk").run()
     assert app.button(key="go").label == "Score 2 photos"
     assert score(app).dataframe[0].value["status"].tolist() == ["ok", "error"]
 
@@ -140,7 +140,9 @@ def test_photos_are_scored(face):
 def test_a_folder_is_scored_with_its_paths(face):
     app = open_page()
     app.get_by_key("way").set_value("folder").run()
-    app.file_uploader[0].upload("trip/day/1.jpg", face).upload("trip/2.jpg", face).run()
+    app.file_uploader(key="folder-0").upload("trip/day/1.jpg", face).upload(
+        "trip/2.jpg", face
+    ).run()
     assert score(app).dataframe[0].value["path"].tolist() == ["day/1.jpg", "2.jpg"]
 
 
@@ -208,7 +210,7 @@ def test_a_zip_that_is_refused_gets_a_sentence_and_stays(monkeypatch, data, sent
     monkeypatch.setattr("app.batch.ways_in.SENT", limits)
     app = score_zip(data)
     assert sentence in app.error[0].value
-    assert app.file_uploader[0].value.name == "trip.zip"
+    assert app.file_uploader(key="zip-0").value.name == "trip.zip"
 
 
 def test_a_face_in_the_gallery_opens_its_photo(scored):
@@ -268,13 +270,15 @@ def test_no_folder_of_the_server_is_offered_to_who_is_not_at_this_machine(monkey
     assert not [way for way in ways(open_page()) if "server" in way]
 
 
-def test_a_folder_of_the_server_is_scored_inside_the_root_only(monkeypatch, tmp_path, face):
-    (tmp_path / "root" / "trip").mkdir(parents=True)
-    (tmp_path / "root" / "trip" / "1.jpg").write_bytes(face)
+def test_a_folder_of_the_server_is_scored_inside_the_allowed_folder_only(
+    monkeypatch, tmp_path, face
+):
+    (tmp_path / "allowed" / "trip").mkdir(parents=True)
+    (tmp_path / "allowed" / "trip" / "1.jpg").write_bytes(face)
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret" / "key.jpg").write_bytes(face)
-    (tmp_path / "root" / "trip" / "2.jpg").symlink_to(tmp_path / "secret" / "key.jpg")
-    monkeypatch.setenv("FER_BATCH_ROOT", str(tmp_path / "root"))
+    (tmp_path / "allowed" / "trip" / "2.jpg").symlink_to(tmp_path / "secret" / "key.jpg")
+    monkeypatch.setenv("FER_BATCH_ROOT", str(tmp_path / "allowed"))
     app = open_page()
     app.get_by_key("way").set_value("server").run()
     for outside in (str(tmp_path / "secret"), "../secret", "trip/../../secret"):

@@ -4,15 +4,15 @@ import pytest
 from app.figures.comparison import (
     class_shares,
     cost_against_accuracy,
-    duel_bar,
     emotion_bars,
     learning_curves,
     model_colours,
+    paired_bar,
     reliability_diagram,
 )
 from app.figures.style import GREY
 from fer.compare.metrics import calibration_table, per_emotion
-from tests.made import answers
+from tests.made import predictions
 
 
 def test_models_have_colours_of_their_own():
@@ -23,8 +23,8 @@ def test_models_have_colours_of_their_own():
 
 def test_emotion_bars_are_grouped_by_model():
     labels = ["angry", "angry", "happy", "happy"]
-    one = answers("one", labels, ["angry", "sad", "happy", "happy"])
-    two = answers("two", labels, ["sad", "sad", "happy", "sad"])
+    one = predictions("one", labels, ["angry", "sad", "happy", "happy"])
+    two = predictions("two", labels, ["sad", "sad", "happy", "sad"])
     colours = model_colours(["one", "two"])
     figure = emotion_bars(per_emotion([one, two]), "recall", colours)
     assert figure.layout.barmode == "group"
@@ -47,7 +47,7 @@ def test_class_shares_sum_to_one():
 
 
 def test_reliability_has_counts_before_and_after():
-    one = answers("one", ["happy", "sad"], ["happy", "happy"], 0.9)
+    one = predictions("one", ["happy", "sad"], ["happy", "happy"], 0.9)
     one = type(one)("one", one.table, temperature=2.0)
     figure = reliability_diagram(calibration_table([one]), "#123456")
     lines = {trace.name: trace for trace in figure.data if trace.type == "scatter"}
@@ -102,9 +102,9 @@ def test_curves_are_drawn_for_what_the_history_has():
     assert accuracy.name == "cnn, validation"
 
 
-def test_the_duel_bar_says_the_counts():
+def test_the_paired_bar_says_the_counts():
     parts = {"both right": 3, "only one": 2, "only two": 0, "neither": 1}
-    figure = duel_bar(parts, {"only one": "#111111", "only two": "#222222"})
+    figure = paired_bar(parts, {"only one": "#111111", "only two": "#222222"})
     assert [bar.x[0] for bar in figure.data] == [3, 2, 0, 1]
     assert [bar.name for bar in figure.data][:2] == ["both right: 3", "only one: 2"]
     assert figure.data[1].marker.color == "#111111"

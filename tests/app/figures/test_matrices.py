@@ -8,7 +8,7 @@ from app.figures.matrices import confusion_difference, confusion_matrix
 from app.figures.style import TEXT
 from fer.compare.metrics import confusion, confusion_table
 from fer.emotions import EMOTIONS
-from tests.made import answers
+from tests.made import predictions
 
 # Streamlit's pages and their texts, light and dark. A figure's text either has `TEXT`, for which
 # the browser puts these in, or what Streamlit gives figures otherwise.
@@ -21,12 +21,12 @@ LABELS = ["angry", "angry", "angry", "happy", "happy", "disgust"]
 
 @pytest.fixture
 def first():
-    return answers("first", LABELS, ["angry", "angry", "sad", "happy", "angry", "angry"])
+    return predictions("first", LABELS, ["angry", "angry", "sad", "happy", "angry", "angry"])
 
 
 @pytest.fixture
 def second():
-    return answers("second", LABELS, ["angry", "angry", "angry", "happy", "happy", "sad"])
+    return predictions("second", LABELS, ["angry", "angry", "angry", "happy", "happy", "sad"])
 
 
 def cells(model):

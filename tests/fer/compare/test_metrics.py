@@ -11,7 +11,7 @@ from torchmetrics.functional.classification import (
 
 from fer.columns import PROBABILITIES
 from fer.compare.metrics import (
-    Answers,
+    Predictions,
     before_temperature,
     best_by_emotion,
     calibration_error,
@@ -24,7 +24,7 @@ from fer.compare.metrics import (
     share_and_recall,
     summarize,
 )
-from tests.made import answers
+from tests.made import predictions
 
 # Counted by hand: of three angry two are found; of two happy one; the one disgust is missed.
 LABELS = ["angry", "angry", "angry", "happy", "happy", "disgust"]
@@ -33,16 +33,16 @@ GUESSES = ["angry", "angry", "sad", "happy", "angry", "angry"]
 
 @pytest.fixture
 def small():
-    return answers("small", LABELS, GUESSES)
+    return predictions("small", LABELS, GUESSES)
 
 
 @pytest.fixture
-def random_answers():
+def random_predictions():
     generator = np.random.default_rng(0)
     frame = pd.DataFrame(generator.dirichlet(np.full(7, 0.5), 500), columns=PROBABILITIES)
     frame["row"] = range(500)
     frame["label"] = generator.integers(0, 7, 500)
-    return Answers("random", frame, temperature=1.7)
+    return Predictions("random", frame, temperature=1.7)
 
 
 def test_confusion_is_what_was_counted_by_hand(small):
@@ -77,10 +77,10 @@ def test_summary_by_hand(small):
     assert summary.calibration_error == pytest.approx(0.2)  # 70% sure, 50% right
 
 
-def test_figures_are_torchmetrics(random_answers):
-    labels = torch.tensor(random_answers.labels)
-    probabilities = torch.tensor(random_answers.probabilities)
-    table, summary = per_emotion([random_answers]), summarize(random_answers)
+def test_figures_are_torchmetrics(random_predictions):
+    labels = torch.tensor(random_predictions.labels)
+    probabilities = torch.tensor(random_predictions.probabilities)
+    table, summary = per_emotion([random_predictions]), summarize(random_predictions)
     for column, metric in (
         ("precision", multiclass_precision),
         ("recall", multiclass_recall),
@@ -95,8 +95,8 @@ def test_figures_are_torchmetrics(random_answers):
 
 
 @pytest.mark.parametrize("bins", [5, 15])
-def test_the_bins_account_for_every_image(random_answers, bins):
-    labels, probabilities = random_answers.labels, random_answers.probabilities
+def test_the_bins_account_for_every_image(random_predictions, bins):
+    labels, probabilities = random_predictions.labels, random_predictions.probabilities
     table = reliability(labels, probabilities, bins)
     assert table["images"].sum() == len(labels)
     right = (table["images"] * table["accuracy"]).sum()
@@ -112,8 +112,8 @@ def test_macro_f1_leaves_out_what_does_not_occur(small):
 
 
 def test_reliability_by_hand():
-    sure = answers("sure", ["happy"] * 4, ["happy", "happy", "happy", "sad"], 0.95)
-    unsure = answers("unsure", ["sad"] * 2, ["sad", "fear"], 0.3)
+    sure = predictions("sure", ["happy"] * 4, ["happy", "happy", "happy", "sad"], 0.95)
+    unsure = predictions("unsure", ["sad"] * 2, ["sad", "fear"], 0.3)
     labels = np.concatenate([sure.labels, unsure.labels])
     table = reliability(labels, np.concatenate([sure.probabilities, unsure.probabilities]))
     assert table["images"].tolist() == [2, 4]
@@ -123,19 +123,19 @@ def test_reliability_by_hand():
 
 
 def test_a_certain_answer_is_in_the_last_bin():
-    certain = answers("certain", ["happy"], ["happy"], 1.0)
+    certain = predictions("certain", ["happy"], ["happy"], 1.0)
     assert reliability(certain.labels, certain.probabilities)["high"].tolist() == [1.0]
 
 
 def test_temperature_is_undone():
     logits = torch.tensor([[2.0, 1.0, 0.0, -1.0, 0.5, 3.0, 0.1]], dtype=torch.float64)
     frame = pd.DataFrame((logits / 1.7).softmax(1).numpy(), columns=PROBABILITIES)
-    one = Answers("one", frame.assign(row=0, label=5), temperature=1.7)
+    one = Predictions("one", frame.assign(row=0, label=5), temperature=1.7)
     assert before_temperature(one) == pytest.approx(logits.softmax(1).numpy())
 
 
-def test_calibration_has_no_before_without_a_temperature(small, random_answers):
-    table = calibration_table([small, random_answers])
+def test_calibration_has_no_before_without_a_temperature(small, random_predictions):
+    table = calibration_table([small, random_predictions])
     assert table.groupby("model")["when"].unique().map(set).to_dict() == {
         "small": {"after"},
         "random": {"after", "before"},
@@ -149,8 +149,8 @@ def test_pareto_front_by_hand():
 
 def test_best_for_an_emotion_is_by_recall():
     labels = ["disgust", "disgust", "happy"]
-    half = answers("half", labels, ["disgust", "angry", "happy"])
-    whole = answers("whole", labels, ["disgust", "disgust", "sad"])
+    half = predictions("half", labels, ["disgust", "angry", "happy"])
+    whole = predictions("whole", labels, ["disgust", "disgust", "sad"])
     assert [one.name for one in best_by_emotion([half, whole], "disgust")] == ["whole", "half"]
     assert [one.name for one in best_by_emotion([whole, half], "happy")] == ["half", "whole"]
 

@@ -34,11 +34,11 @@ def labels(text):
 def test_labels_by_name_and_number_are_joined():
     rows = [scored("a.jpg"), scored("b.jpg", "sad", "whole_image"), scored("./=c.jpg", "fear")]
     found = match([csv(rows)], labels("path,label\na.jpg,Happy\nb.jpg,4\n=c.jpg,angry\n"))
-    (answers,) = found.models
-    assert answers.name == "cnn"
-    assert answers.table["row"].tolist() == ["a.jpg", "b.jpg", "=c.jpg"]
-    assert [EMOTIONS[label] for label in answers.labels] == ["happy", "sad", "angry"]
-    assert [EMOTIONS[guess] for guess in answers.predicted] == ["happy", "sad", "fear"]
+    (predictions,) = found.models
+    assert predictions.name == "cnn"
+    assert predictions.table["row"].tolist() == ["a.jpg", "b.jpg", "=c.jpg"]
+    assert [EMOTIONS[label] for label in predictions.labels] == ["happy", "sad", "angry"]
+    assert [EMOTIONS[guess] for guess in predictions.predicted] == ["happy", "sad", "fear"]
     assert found.left_out == {}
 
 
@@ -80,7 +80,7 @@ def test_two_models_in_one_table_or_in_two():
     first, second = scored("a.jpg", model="cnn"), scored("a.jpg", "sad", model="flagship")
     for files in ([csv([first, second])], [csv([first]), csv([second])]):
         found = match(files, labels("path,label\na.jpg,sad\n"))
-        assert [answers.name for answers in found.models] == ["cnn", "flagship"]
+        assert [predictions.name for predictions in found.models] == ["cnn", "flagship"]
 
 
 @pytest.mark.parametrize(
@@ -148,9 +148,9 @@ def newer(file):
 def test_faces_are_joined_by_number_in_tables_of_one_version():
     rows = [scored("a.jpg", "happy", face=1), scored("a.jpg", "sad", face=2)]
     truth = "path,face,label\na.jpg,1,happy\na.jpg,2,fear\n"
-    (answers,) = match([newer(csv(rows))], labels(truth)).models
-    assert answers.table["row"].tolist() == ["a.jpg#1", "a.jpg#2"]
-    assert [EMOTIONS[label] for label in answers.labels] == ["happy", "fear"]
+    (predictions,) = match([newer(csv(rows))], labels(truth)).models
+    assert predictions.table["row"].tolist() == ["a.jpg#1", "a.jpg#2"]
+    assert [EMOTIONS[label] for label in predictions.labels] == ["happy", "fear"]
 
 
 def test_two_ways_of_numbering_are_not_mixed():
@@ -206,9 +206,9 @@ def every_line(end, first_only=False):
 def test_labels_as_spreadsheets_and_pandas_write_them(data):
     file = io.BytesIO(data if isinstance(data, bytes) else data.encode())
     found = match([csv(THREE)], file)
-    (answers,) = found.models
-    assert answers.table["row"].tolist() == ["a.jpg", "dé/b.jpg", "c.jpg"]
-    assert (answers.labels == answers.predicted).all()
+    (predictions,) = found.models
+    assert predictions.table["row"].tolist() == ["a.jpg", "dé/b.jpg", "c.jpg"]
+    assert (predictions.labels == predictions.predicted).all()
     assert found.left_out == {}
 
 

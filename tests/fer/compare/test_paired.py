@@ -2,25 +2,25 @@ import pandas as pd
 import pytest
 
 from fer.columns import PROBABILITIES
-from fer.compare.metrics import Answers
-from fer.compare.paired import cell_rows, duel, listing, only_right, p_text
+from fer.compare.metrics import Predictions
+from fer.compare.paired import cell_rows, listing, only_right, p_text, paired_comparison
 from fer.emotions import EMOTIONS
-from tests.made import answers
+from tests.made import predictions
 
 
 def pair(both, only_first, only_second, neither):
-    """Two models on happy images, with these numbers of right answers."""
+    """Two models on happy images, with these numbers of right predictions."""
     first = ["happy"] * (both + only_first) + ["sad"] * (only_second + neither)
     second = ["happy"] * both + ["fear"] * only_first
     second += ["happy"] * only_second + ["fear"] * neither
     labels = ["happy"] * len(first)
-    return answers("first", labels, first), answers("second", labels, second)
+    return predictions("first", labels, first), predictions("second", labels, second)
 
 
 def test_mcnemar_is_the_textbook_s():
     # Agresti, Categorical Data Analysis, table 10.1: approval of a prime minister, asked twice.
     # R's exact2x2 gives 3.716e-05 for mcnemar.exact on it.
-    result = duel(*pair(794, 150, 86, 570))
+    result = paired_comparison(*pair(794, 150, 86, 570))
     assert (result.both, result.only_first, result.only_second) == (794, 150, 86)
     assert (result.neither, result.images) == (570, 1600)
     assert result.p_value == pytest.approx(3.716e-05, rel=1e-3)
@@ -33,7 +33,7 @@ def test_mcnemar_is_the_textbook_s():
 
 def test_mcnemar_by_hand():
     # One against five: (1 + 6) of the 64 ways to split six are as uneven on a side, and twice.
-    result = duel(*pair(3, 1, 5, 2))
+    result = paired_comparison(*pair(3, 1, 5, 2))
     assert result.p_value == pytest.approx(2 * 7 / 64)
     assert result.sentence == (
         "second is right on 4 more of 11 images than first: the difference could be chance, "
@@ -43,24 +43,27 @@ def test_mcnemar_by_hand():
 
 
 def test_equal_models_differ_by_chance():
-    result = duel(*pair(3, 0, 0, 1))
+    result = paired_comparison(*pair(3, 0, 0, 1))
     assert result.p_value == 1
     assert result.sentence == "first and second are right equally often."
 
 
 def test_only_common_images_of_the_emotion_count():
-    first = answers("first", ["happy", "sad", "sad"], ["happy", "sad", "sad"])
-    second = answers("second", ["happy", "sad"], ["sad", "happy"])
-    assert duel(first, second).images == 2
-    assert (duel(first, second, "sad").images, duel(first, second, "sad").only_first) == (1, 1)
-    assert duel(first, second, "fear").images == 0
+    first = predictions("first", ["happy", "sad", "sad"], ["happy", "sad", "sad"])
+    second = predictions("second", ["happy", "sad"], ["sad", "happy"])
+    assert paired_comparison(first, second).images == 2
+    assert (
+        paired_comparison(first, second, "sad").images,
+        paired_comparison(first, second, "sad").only_first,
+    ) == (1, 1)
+    assert paired_comparison(first, second, "fear").images == 0
 
 
 def sureness(name, *confidences):
     """Sad images named happy with these confidences."""
-    parts = [answers(name, ["sad"], ["happy"], value).table for value in confidences]
+    parts = [predictions(name, ["sad"], ["happy"], value).table for value in confidences]
     table = pd.concat(parts, ignore_index=True).assign(row=range(100, 100 + len(parts)))
-    return Answers(name, table)
+    return Predictions(name, table)
 
 
 def test_a_cell_lists_the_most_confident_first():
