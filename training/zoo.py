@@ -33,8 +33,15 @@ ORDER = (
 TEACHERS = {"resnet50": ["flagship"], "lite": ["cnn", "flagship"]}
 """Who learns from whom."""
 
-MEMBERS = [name for name in ORDER if name not in ("efficientnet_v2_l", "ensemble", "lite")]
-"""The ensemble's candidates, if they were trained."""
+MEMBERS = [
+    "mobilenet-label",
+    *(
+        name
+        for name in ORDER[ORDER.index("flagship") : ORDER.index("ensemble")]
+        if name != "efficientnet_v2_l"
+    ),
+]
+"""The ensemble's candidates, if they were trained: those that learnt the label."""
 
 
 def train_all(data: Path, runs: Path, arguments: Sequence[str]) -> list[str]:

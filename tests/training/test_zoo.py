@@ -10,7 +10,15 @@ def test_every_recipe_is_in_the_zoo_after_what_it_builds_upon():
     for pupil, teachers in TEACHERS.items():
         assert all(ORDER.index(teacher) < ORDER.index(pupil) for teacher in teachers)
         assert load_recipe(pupil).teachers == teachers
-    assert all(ORDER.index(member) < ORDER.index("ensemble") for member in MEMBERS)
+    made = {
+        recipe.name + head.suffix: (recipe.name, head.measure)
+        for recipe in map(load_recipe, ORDER)
+        for head in recipe.heads
+    }
+    for recipe, measure in (made[member] for member in MEMBERS):
+        assert ORDER.index(recipe) < ORDER.index("ensemble")
+        assert measure == load_recipe("ensemble").choose_by
+    assert set(load_recipe("ensemble").network_arguments["members"]) <= set(MEMBERS)
 
 
 def test_one_that_fails_costs_only_itself_and_what_is_done_is_skipped(
