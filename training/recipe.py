@@ -99,7 +99,7 @@ class Recipe:
                 label_smoothing=self.label_smoothing,
                 weight=self.label_head,
                 suffix="-label",
-                purpose=f"beside published figures: {self.name} with the label's head",
+                purpose=f"figures beside published ones: {self.name} with the label's head",
             ),
         ]
 

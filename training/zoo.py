@@ -34,7 +34,6 @@ TEACHERS = {"resnet50": ["flagship"], "lite": ["cnn", "flagship"]}
 """Who learns from whom."""
 
 MEMBERS = [
-    "mobilenet-label",
     *(
         name
         for name in ORDER[ORDER.index("flagship") : ORDER.index("ensemble")]

@@ -90,7 +90,7 @@ def test_the_epoch_kept_is_the_one_that_validated_best(folder, metrics):
     if Artifact(folder).config.members:
         assert history.empty
         splits = metrics["splits"]["validation"]
-        chosen = splits["votes"] if metrics["chosen"]["measure"] == "votes" else splits
+        chosen = splits["votes"] if metrics["chosen"].get("measure") == "votes" else splits
         assert max(metrics["chosen"]["tried"].values()) == pytest.approx(
             chosen["plain"]["accuracy"], abs=1e-3
         )
