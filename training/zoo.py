@@ -34,11 +34,9 @@ TEACHERS = {"resnet50": ["flagship"], "lite": ["cnn", "flagship"]}
 """Who learns from whom."""
 
 MEMBERS = [
-    *(
-        name
-        for name in ORDER[ORDER.index("flagship") : ORDER.index("ensemble")]
-        if name != "efficientnet_v2_l"
-    ),
+    name
+    for name in ORDER[ORDER.index("flagship") : ORDER.index("ensemble")]
+    if name != "efficientnet_v2_l"
 ]
 """The ensemble's candidates, if they were trained: those that learnt the label."""
 
