@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+import streamlit as st
 from PIL import Image
 
 from fer.columns import PROBABILITIES
@@ -16,6 +17,20 @@ from fer.recognizer import Face
 
 HIDINGS: dict[str, Hiding | None] = {"shown": None, "blurred": "blurred", "covered": "covered"}
 """How a picture's faces may be given away, as the pages call it."""
+
+
+def pick_hiding(key: str, pictures: str = "pictures") -> Hiding | None:
+    """Ask how the faces are hidden in the pictures that are given away, if they are."""
+    several = pictures == "pictures"
+    picked = st.segmented_control(
+        f"Faces in the {pictures}",
+        list(HIDINGS),
+        default="shown",
+        required=True,
+        key=key,
+        help="Faces that were not found stay to be seen." if several else None,
+    )
+    return HIDINGS[picked]
 
 
 def jpeg(picture: Image.Image) -> bytes:

@@ -10,7 +10,7 @@ from app.batch.gallery import show_gallery
 from app.batch.ways_in import jobs
 from app.choice import ask_choice, select
 from app.figures.emotions import emotion_counts
-from app.pictures import HIDINGS, with_faces, zipped
+from app.pictures import pick_hiding, with_faces, zipped
 from app.server.jobs import Job, to_csv, to_excel_csv, to_pandas, to_parquet
 from app.shared import show_rows
 from fer.emotions import EMOTIONS
@@ -123,18 +123,11 @@ def show_result(job: Job) -> None:
 def download_pictures(job: Job) -> None:
     """Offer the photos with their boxes as a zip, their faces shown or hidden."""
     with st.popover("Pictures", icon=":material/folder_zip:"):
-        hiding = st.segmented_control(
-            "Faces in the pictures",
-            list(HIDINGS),
-            default="shown",
-            required=True,
-            key="hiding-batch",
-            help="Faces that were not found stay to be seen.",
-        )
+        hiding = pick_hiding("hiding-batch")
         st.download_button(
             f"{len(job.pictures):,} photos as a zip",
             lambda: zipped(
-                (path, with_faces(data, job.rows_of(path), hiding=HIDINGS[hiding]))
+                (path, with_faces(data, job.rows_of(path), hiding=hiding))
                 for path, data in job.pictures.items()
             ),
             "emotions.zip",

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.photos.album import Album
 from app.photos.views import zip_of_pictures
-from app.pictures import HIDINGS
+from app.pictures import pick_hiding
 from fer.scoring.csv_output import HEADER, csv_lines
 from fer.scoring.rows import to_frame
 
@@ -31,17 +31,10 @@ def show_downloads(album: Album, model: str, rows: list[dict[str, Any]]) -> None
             )
         if len(album.shots) > 1:
             with st.popover("Pictures", icon=":material/folder_zip:"):
-                hiding = st.segmented_control(
-                    "Faces in the pictures",
-                    list(HIDINGS),
-                    default="shown",
-                    required=True,
-                    key="hiding-all",
-                    help="Faces that were not found stay to be seen.",
-                )
+                hiding = pick_hiding("hiding-all")
                 st.download_button(
                     "Download all as a zip",
-                    lambda: zip_of_pictures(album, model, HIDINGS[hiding]),
+                    lambda: zip_of_pictures(album, model, hiding),
                     "emotions.zip",
                     "application/zip",
                     icon=":material/download:",
