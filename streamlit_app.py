@@ -26,7 +26,8 @@ NOTICE = (
     "inferred from it (Article 5(1)(f)).  \n"
     "Photos stay in this server's memory and are never written to its disk: those on the Photos "
     "page until they are cleared or the page is closed, those of a batch until they are scored, "
-    "and small pictures of these as long as its table. A video stays as long as its timeline."
+    "and small pictures of these as long as its table. A video stays as long as its timeline. The "
+    "pictures of a live camera are dropped one by one, as they are answered."
 )
 # Seconds left to a browser to draw the page's frame before the networks' code is loaded, which
 # holds up all else that the server does.
@@ -54,12 +55,14 @@ PAGES = [
     st.Page("pages/compare.py", title="Compare", icon=":material/leaderboard:"),
     st.Page("pages/batch.py", title="Batch", icon=":material/photo_library:"),
     st.Page("pages/video.py", title="Video", icon=":material/movie:"),
+    st.Page("pages/live.py", title="Live", icon=":material/videocam:"),
 ]
 HELP = {
     "Photos": "Drop in photos: every face is boxed and named with one of seven emotions.",
     "Compare": "The models side by side: which to trust, for what, and what it costs.",
     "Batch": "A whole folder or a zip in, one table of all faces out.",
     "Video": "A video in, the timeline of each person out.",
+    "Live": "Your camera, with what each face shows over the moving picture.",
 }
 
 page = st.navigation(PAGES, position="hidden")

@@ -114,7 +114,7 @@ def draw_labels(picture: Image.Image, labels: Sequence[Label], marked: int | Non
         place, colour = taken[index], COLOURS[label.emotion]
         centre = ((place.x1 + place.x2) / 2, (place.y1 + place.y2) / 2)
         draw.rectangle(place, fill=colour)
-        draw.text(centre, text, fill=_ink(colour), font=font, anchor="mm")
+        draw.text(centre, text, fill=ink_on(colour), font=font, anchor="mm")
 
 
 def _label_height(longer_side: int) -> float:
@@ -184,7 +184,7 @@ def colours_of(heat: np.ndarray) -> Image.Image:
     return Image.fromarray(np.stack(channels, axis=-1).round().astype(np.uint8))
 
 
-def _ink(background: str) -> str:
+def ink_on(background: str) -> str:
     """Choose black or white, whichever stands out more from a colour."""
     luminance = sum(
         weight * value
