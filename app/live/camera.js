@@ -26,9 +26,10 @@ const cameras = new WeakMap(); // by the element, as one module serves all
 export default function ({ data, parentElement, setTriggerValue }) {
   if (!cameras.has(parentElement)) cameras.set(parentElement, new Camera(parentElement));
   const camera = cameras.get(parentElement);
+  camera.side = data.side;
+  camera.colours = data.colours;
   camera.send = (picture) => setTriggerValue("picture", picture);
-  camera.hear(data);
-  return () => camera.close();
+  return () => camera.leave();
 }
 
 class Camera {
@@ -55,6 +56,8 @@ class Camera {
       this.opener.focus();
     };
     this.select.onchange = () => this.open(this.select.value);
+    this.listener = ({ detail }) => this.hear(detail);
+    document.addEventListener("live-answer", this.listener);
     if (!navigator.mediaDevices?.getUserMedia) {
       this.opener.disabled = true;
       this.complain("insecure");
@@ -135,9 +138,14 @@ class Camera {
     this.people.replaceChildren();
   }
 
+  leave() {
+    this.close();
+    document.removeEventListener("live-answer", this.listener);
+  }
+
   take() {
     const { videoWidth: width, videoHeight: height } = this.video;
-    if (document.hidden || !width || !this.side) {
+    if (document.hidden || !width) {
       this.timer = setTimeout(() => this.take(), LEAST);
       return;
     }
@@ -154,8 +162,6 @@ class Camera {
   }
 
   hear(data) {
-    this.side = data.side;
-    this.colours = data.colours;
     if (!this.stream || data.number !== this.number || this.taken === this.answered) return;
     clearTimeout(this.timer);
     this.answered = this.taken;

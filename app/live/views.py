@@ -23,13 +23,23 @@ CAMERA = st.components.v2.component(
     css=(HERE / "camera.css").read_text(),
     js=(HERE / "camera.js").read_text(),
 )
+ANSWER = st.components.v2.component(
+    "live-answer",
+    js="""
+export default ({ data }) =>
+  document.dispatchEvent(new CustomEvent("live-answer", { detail: data }));
+""",
+)
+"""Hands an answer to the camera. Streamlit sends a component's whole script with each new piece of
+data, and the camera's is ten times as long as an answer."""
+
 SETTINGS = {
     "side": SIDE,
     "colours": {
         emotion: {"colour": colour, "ink": ink_on(colour)} for emotion, colour in COLOURS.items()
     },
 }
-"""What the camera is told beside the answers."""
+"""What the camera is told once."""
 
 
 @st.cache_resource
@@ -57,11 +67,8 @@ def live_recognizer(model: str) -> Recognizer:
 @st.fragment
 def show_camera(recognizer: Recognizer) -> None:
     """Show the camera; each picture that it sends runs this alone, and not the rest of the page."""
-    CAMERA(
-        key="live",
-        data=st.session_state.get("live_answer", SETTINGS),
-        on_picture_change=lambda: reply(recognizer),
-    )
+    CAMERA(key="live", data=SETTINGS, on_picture_change=lambda: reply(recognizer))
+    ANSWER(key="live-answer", data=st.session_state.get("answer_now", {}))
 
 
 def reply(recognizer: Recognizer) -> None:
@@ -74,7 +81,7 @@ def reply(recognizer: Recognizer) -> None:
         said = described(st.session_state.watch.look(data, recognizer, turns()))
     except FerError as error:
         said = {"problem": str(error)}
-    st.session_state.live_answer = SETTINGS | {"number": number} | said
+    st.session_state.answer_now = {"number": number} | said
 
 
 def unpacked(picture: Any) -> tuple[int, bool, bytes]:
