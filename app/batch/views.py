@@ -13,6 +13,7 @@ from app.figures.emotions import emotion_counts
 from app.pictures import pick_hiding, with_faces, zipped
 from app.server.jobs import Job, to_csv, to_excel_csv, to_pandas, to_parquet
 from app.shared import show_rows
+from app.work import WorkPage
 from fer.emotions import EMOTIONS
 from fer.wording import duration
 
@@ -139,62 +140,14 @@ def download_pictures(job: Job) -> None:
         )
 
 
-def leave() -> None:
-    """Go back to the ways in; the result stays under its address for a while."""
-    st.session_state.pop("batch", None)
-    st.query_params.pop("batch", None)
-
-
-def forget(job: Job) -> None:
-    """Drop a result now, for everyone who has its address."""
-    jobs().forget(job.id)
-    leave()
-
-
-@st.dialog("Delete this result?")
-def ask_to_forget(job: Job) -> None:
-    """Ask before a result is dropped."""
-    st.write("Its table and pictures are gone then, for everyone who has its address.")
-    with st.container(horizontal=True):
-        if st.button(
-            "Delete",
-            type="primary",
-            icon=":material/delete:",
-            on_click=forget,
-            args=(job,),
-            key="forget-now",
-        ):
-            st.rerun()
-        if st.button("Keep it", key="forget-not"):
-            st.rerun()
+PAGE = WorkPage("batch", "photos", jobs)
 
 
 def show_job(job: Job) -> None:
     """Show a job, at work or ended, under its name and what can be done with it."""
-    running = job.running  # asked once: it may end at any moment
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.text(job.name, width="stretch")
-        if running:
-            # Not in the fragment: what a press sends is found by a name that each run makes anew,
-            # and the fragment runs every second.
-            downloads("what is done so far", "emotions-so-far", job.table)
-            st.button(
-                "Stopping …" if job.cancelling else "Cancel",
-                icon=":material/stop_circle:",
-                on_click=job.cancel,
-                disabled=job.cancelling,
-                key="cancel",
-            )
-        else:
-            st.button("New batch", icon=":material/add:", on_click=leave, key="new")
-            st.button(
-                "Delete this result",
-                icon=":material/delete:",
-                on_click=ask_to_forget,
-                args=(job,),
-                key="forget",
-            )
-    if running:
-        watch(job)
-    else:
-        show_result(job)
+    PAGE.show(
+        job,
+        watch,
+        show_result,
+        lambda job: downloads("what is done so far", "emotions-so-far", job.table),
+    )

@@ -37,7 +37,9 @@ def timeline(
             x=drawn.index,
             y=drawn[emotion],
             name=emotion,
-            mode="lines",
+            # A line alone can be pointed at, but not clicked on: markers, though none is seen.
+            mode="lines+markers",
+            marker={"size": 1, "opacity": 0, "color": COLOURS[emotion]},
             line={"width": 0.5, "color": COLOURS[emotion]},
             fillcolor=COLOURS[emotion],
             stackgroup="shares",

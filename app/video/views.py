@@ -1,5 +1,7 @@
 """The video page's views: a video at work, and what came of it."""
 
+from typing import Any, cast
+
 import pandas as pd
 import streamlit as st
 
@@ -10,6 +12,7 @@ from app.server.videos import VideoWork
 from app.shared import show_rows
 from app.video.people import BRIEF, Person, changes, people, probabilities
 from app.video.ways_in import videos
+from app.work import WorkPage
 from fer.columns import Status
 from fer.drawing import draw_labels
 from fer.faces.tracks import PATIENCE
@@ -84,18 +87,42 @@ def show_person(person: Person, work: VideoWork, end: float) -> None:
                     at=st.session_state.get("moment"),
                 ),
                 key=f"timeline-{person.track}",
+                on_select=lambda: jump(f"timeline-{person.track}"),
+                selection_mode="points",
                 config={"displayModeBar": False},
                 alt=f"Person {person.track} over time: "
                 + ", ".join(f"{name} {percent(share)}" for name, share in person.shares.items()),
             )
 
 
+def jump(chart: str) -> None:
+    """Go to the moment of a timeline that was clicked on."""
+    if points := st.session_state[chart].selection.points:
+        st.session_state.moment = points[0]["x"]
+        st.session_state.clicked = True
+
+
 def show_moment(work: VideoWork, table: pd.DataFrame) -> None:
-    """Show the frame of a moment with its boxes; the slider chooses it."""
+    """Show the frame of a moment; the slider chooses it, or a click on a timeline."""
     times = sorted(table["time"].unique())
     chosen = st.session_state.get("moment", times[0])
     st.session_state.moment = min(times, key=lambda time: abs(time - chosen))
     time = st.select_slider("Moment", times, format_func=lambda time: f"{time:.2f} s", key="moment")
+    show_frame(work, table, time)
+    if st.session_state.pop("clicked", False):
+        # The timeline stands far below the slider: what is asked for comes to where one looks.
+        st.dialog(f"At {time:.2f} s", width="large")(show_frame)(work, table, time, "-clicked")
+
+
+def show_frame(work: VideoWork, table: pd.DataFrame, time: float, suffix: str = "") -> None:
+    """Show the frame at a time with its boxes, and what each face shows.
+
+    Args:
+        work: the video.
+        table: the rows that were scored.
+        time: of one of them.
+        suffix: of the keys, where a frame is shown twice.
+    """
     with Video(work.data) as video:
         moment = video.frame_at(time)
     if moment is None:
@@ -104,7 +131,8 @@ def show_moment(work: VideoWork, table: pd.DataFrame) -> None:
     photo = upright(moment, STILL_SIDE)
     scale = photo.image.width / photo.size[0]
     rows = table[(table["time"] == time) & table["track"].notna()]
-    faces = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    plain = rows.astype(object).where(rows.notna(), None)
+    faces = cast(list[dict[str, Any]], plain.to_dict("records"))
     labels = labels_at(time, faces)
     draw_labels(
         photo.image, [label._replace(box=label.box.scaled(scale, scale)) for label in labels]
@@ -115,7 +143,7 @@ def show_moment(work: VideoWork, table: pd.DataFrame) -> None:
         for row, (_, shares) in zip(faces, probabilities(rows).iterrows(), strict=True):
             st.markdown(f"**{row['track']} · {answer(row)}**")
             st.plotly_chart(
-                probability_bars(shares.tolist()), key=f"bars-{row['track']}",
+                probability_bars(shares.tolist()), key=f"bars-{row['track']}{suffix}",
                 config={"displayModeBar": False},
                 alt=f"Probabilities of person {row['track']} at {time:.2f} seconds",
             )  # fmt: skip
@@ -176,42 +204,9 @@ def show_result(work: VideoWork) -> None:
         show_rows(table.head(TABLE_ROWS), "One row a face and moment")
 
 
-def leave() -> None:
-    """Go back to the way in; the result stays under its address for a while."""
-    for key in ("video", "moment"):
-        st.session_state.pop(key, None)
-    st.query_params.pop("video", None)
-
-
-def forget(work: VideoWork) -> None:
-    """Drop a result now, for everyone who has its address."""
-    videos().forget(work.id)
-    leave()
+PAGE = WorkPage("video", "video", videos, keys=("moment",))
 
 
 def show_work(work: VideoWork) -> None:
     """Show a video, at work or done, under its name and what can be done with it."""
-    running = work.running  # asked once: it may end at any moment
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.text(work.name, width="stretch")
-        if running:
-            st.button(
-                "Stopping …" if work.cancelling else "Cancel",
-                icon=":material/stop_circle:",
-                on_click=work.cancel,
-                disabled=work.cancelling,
-                key="cancel",
-            )
-        else:
-            st.button("New video", icon=":material/add:", on_click=leave, key="new")
-            st.button(
-                "Delete this result",
-                icon=":material/delete:",
-                on_click=forget,
-                args=(work,),
-                key="forget",
-            )
-    if running:
-        watch(work)
-    else:
-        show_result(work)
+    PAGE.show(work, watch, show_result)

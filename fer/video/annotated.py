@@ -6,7 +6,6 @@ moves evenly from one place to the next, and a run that was killed loses no more
 
 import io
 import math
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -25,6 +24,7 @@ from PIL import Image
 from fer.drawing import Label, draw_labels
 from fer.errors import UnreadableVideo
 from fer.faces.boxes import Box
+from fer.files import replacing
 from fer.scoring.csv_output import read_csv
 from fer.scoring.output import writing
 from fer.scoring.parquet_output import read_parquet
@@ -76,21 +76,22 @@ def annotate_video(
         OutputFailed: if the disk is full.
     """
     check_ending(path)
-    partial = path.with_name(path.name + ".new")
-    try:
-        with writing(path):
-            with (
-                open(partial, "wb") as file,
-                Video(source) as video,
-                progress(video, "drawn") as reached,
-            ):
-                for time in draw(source, video, rows, file, path.suffix.lower()):
-                    reached(time)
-                    if stop and stop.is_set():
-                        return
-            os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        suppress(_Stopped),
+        writing(path),
+        replacing(path) as partial,
+        open(partial, "wb") as file,
+        Video(source) as video,
+        progress(video, "drawn") as reached,
+    ):
+        for time in draw(source, video, rows, file, path.suffix.lower()):
+            reached(time)
+            if stop and stop.is_set():
+                raise _Stopped
+
+
+class _Stopped(Exception):
+    """Nothing is to take the file's place."""
 
 
 def draw(

@@ -88,6 +88,10 @@ def test_a_deleted_result_is_gone_for_all():
     app = score(filmed(crossing, steady(0.4)))
     id_ = address(app)
     app.button(key="forget").click().run()
+    app.button(key="forget-not").click().run()
+    assert not open_page(id_).warning
+    app.button(key="forget").click().run()
+    app.button(key="forget-now").click().run()
     assert app.file_uploader
     assert "no longer kept" in open_page(id_).warning[0].value
 
