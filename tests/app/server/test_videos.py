@@ -1,13 +1,20 @@
+import gc
 import io
+import os
+import tempfile
 import time
+import weakref
 
 import av
 import pytest
+from av.stream import Disposition
+from PIL import Image
 
 from app.server.videos import SCHEMA, Videos
 from fer.errors import TooMuch, UnreadableVideo
+from fer.faces.boxes import Box
 from fer.video.reading import Every
-from tools.videos import crossing, filmed, steady
+from tools.videos import SIZE, crossing, encode, encoded_tone, filmed, person_at, scene, steady
 
 PATIENCE = 120  # seconds
 EVERY = Every(seconds=0.5)
@@ -65,3 +72,83 @@ def test_no_more_run_than_may(recognizer, data):
     assert first.wait(PATIENCE)
     store.forget(first.id)
     assert store.find(first.id) is None
+
+
+@pytest.mark.parametrize("end", ["deleted", "expired", "stopped"])
+def test_nothing_is_left_of_a_video_that_is_over(recognizer, data, end, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    opened = set(os.listdir("/proc/self/fd"))
+    store = Videos(kept_seconds=0.01 if end == "expired" else 60)
+    work = start(store, data, recognizer, annotated=True)
+    if end == "stopped":
+        work.cancel()
+    assert work.wait(PATIENCE)
+    if end == "expired":
+        until = time.monotonic() + PATIENCE
+        while store.find(work.id) and time.monotonic() < until:
+            time.sleep(0.01)
+    else:
+        store.forget(work.id)
+    assert store.find(work.id) is None
+    gone = weakref.ref(work)
+    del work
+    gc.collect()
+    assert gone() is None
+    assert not list(tmp_path.rglob("*"))
+    assert set(os.listdir("/proc/self/fd")) <= opened
+
+
+def test_of_a_video_cut_off_what_is_there_is_shown_and_drawn(recognizer):
+    whole = filmed(crossing, steady(3), kind="matroska")
+    work = start(Videos(), whole[: len(whole) * 3 // 4], recognizer, annotated=True)
+    assert work.wait(PATIENCE)
+    assert work.failure is None
+    assert "cut off" in work.problem
+    assert work.table()["status"].to_pylist()[-1] == "error"
+    assert work.progress().faces >= 2
+    with av.open(io.BytesIO(work.annotated)) as made:
+        assert 10 < sum(1 for _ in made.decode(video=0)) < 75
+
+
+def test_a_turned_video_is_scored_and_drawn_upright(recognizer):
+    lying = ((at, scene(crossing(at)).transpose(Image.Transpose.ROTATE_270)) for at in steady(1))
+    work = start(Videos(), encode(lying, rotation=90), recognizer, annotated=True)
+    assert work.wait(PATIENCE)
+    rows = work.table().to_pylist()
+    assert {(row["width"], row["height"]) for row in rows} == {SIZE}
+    for row in rows:
+        box = Box(row["x1"], row["y1"], row["x2"], row["y2"])
+        assert person_at(box, crossing(row["time"])) is not None
+    with av.open(io.BytesIO(work.annotated)) as made:
+        frame = next(made.decode(video=0))
+        assert (frame.width, frame.height, frame.rotation) == (*SIZE, 0)
+
+
+def test_of_several_streams_those_that_players_choose_are_taken(recognizer):
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as output:
+        pictures = []
+        for size in ((160, 90), SIZE):
+            stream = output.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+            pictures.append(stream)
+        pictures[0].disposition, pictures[1].disposition = Disposition(0), Disposition.default
+        tones = [output.add_stream("aac", rate=48_000) for _ in range(2)]
+        for at in steady(1):
+            for stream in pictures:
+                picture = scene(crossing(at)).resize((stream.width, stream.height))
+                output.mux(stream.encode(av.VideoFrame.from_image(picture)))
+        for stream in pictures:
+            output.mux(stream.encode())
+        for tone in tones:
+            for packet in encoded_tone(tone, 1):
+                output.mux(packet)
+    work = start(Videos(), buffer.getvalue(), recognizer, annotated=True)
+    assert work.wait(PATIENCE)
+    assert work.problem is None
+    assert {(row["width"], row["height"]) for row in work.table().to_pylist()} == {SIZE}
+    assert work.progress().frames == 2
+    with av.open(io.BytesIO(work.annotated)) as made:
+        assert [stream.type for stream in made.streams] == ["video", "audio"]
+        assert sum(1 for _ in made.decode(video=0)) == 25
