@@ -1,12 +1,13 @@
 """The running app and a real browser, driven by Playwright."""
 
+import resource
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from tests.conftest import ROOT
-from tools.running import CHROMIUM_FLAGS, chromium, served
+from tools.running import CHROMIUM_FLAGS, Server, chromium, served
 
 expect.set_options(timeout=60_000)  # a loaded machine takes its time
 
@@ -18,16 +19,41 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.address
 
 
+SMALL_FILE = 64_000  # bytes; larger than the server's log, smaller than what visitors send
+
+
+@pytest.fixture(scope="module")
+def diskless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app with temporary files of its own, and unable to write what could hold a picture."""
+    folder = tmp_path_factory.mktemp("diskless")
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    # A module compiled only in part would stay; so none is.
+    settings = {"TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1"}
+    with served(ROOT, folder / "log", **settings) as server:
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (SMALL_FILE, SMALL_FILE))
+        yield server
+        assert not list(temporary.rglob("*"))
+    log = (folder / "log").read_text()
+    assert "Traceback" not in log
+    assert "Error" not in log
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """A headless Chromium; tests skip where there is none."""
-    path = chromium()
-    if path is None:
+def playwright() -> Iterator[Playwright]:
+    """Playwright, of which there can be one at a time; tests skip where there is no Chromium."""
+    if chromium() is None:
         pytest.skip("no Chromium here: apt install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """A headless Chromium."""
+    browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

@@ -1,51 +1,23 @@
 """The page Live in Chromium, with made films as its cameras."""
 
 import re
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Page, Playwright, expect
 
-from tests.conftest import ROOT
 from tools.camera import FROWN, SMILE, before_camera, film, playing
-from tools.running import CHROMIUM_FLAGS, chromium, served
+from tools.running import CHROMIUM_FLAGS, chromium
 
 pytestmark = pytest.mark.browser
-
-SMALL_FILE = 64_000  # bytes; larger than the server's log, smaller than two pictures
 
 CHANGING = [
     (4, before_camera(SMILE, 0.35)),
     (4, before_camera(FROWN, 0.35)),
     (3, before_camera(None)),
 ]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """The app with temporary files of its own, and unable to write what could hold pictures."""
-    folder = tmp_path_factory.mktemp("live")
-    temporary = folder / "tmp"
-    temporary.mkdir()
-    settings = {"TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1"}
-    with served(ROOT, folder / "log", **settings) as server:
-        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (SMALL_FILE, SMALL_FILE))
-        yield server
-        assert not list(temporary.rglob("*"))
-    log = (folder / "log").read_text()
-    assert "Traceback" not in log
-    assert "Error" not in log
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    if chromium() is None:
-        pytest.skip("no Chromium here: apt install chromium")
-    with sync_playwright() as playwright:
-        yield playwright
 
 
 @contextmanager
@@ -82,9 +54,9 @@ def shown(page: Page):
     return page.locator(".face")
 
 
-def test_the_answer_changes_with_the_face_and_goes_with_it(playwright, server, tmp_path):
+def test_the_answer_changes_with_the_face_and_goes_with_it(playwright, diskless, tmp_path):
     camera = film(tmp_path / "changing.mjpeg", CHANGING)
-    with visitor(playwright, server.address, camera) as page:
+    with visitor(playwright, diskless.address, camera) as page:
         assert not page.locator("video").is_visible()
         page.get_by_role("button", name="Open the camera").click()
         for _ in range(2):
@@ -110,14 +82,14 @@ def test_the_answer_changes_with_the_face_and_goes_with_it(playwright, server, t
         expect(page.get_by_text("Person 1 · happy")).to_be_visible()
 
 
-def test_two_visitors_never_see_each_others_face(playwright, server, tmp_path):
+def test_two_visitors_never_see_each_others_face(playwright, diskless, tmp_path):
     films = [
         film(tmp_path / "smile.mjpeg", [(5, before_camera(SMILE, 0.3))]),
         film(tmp_path / "frown.mjpeg", [(5, before_camera(FROWN, 0.7))]),
     ]
     with (
-        visitor(playwright, server.address, films[0]) as one,
-        visitor(playwright, server.address, films[1]) as other,
+        visitor(playwright, diskless.address, films[0]) as one,
+        visitor(playwright, diskless.address, films[1]) as other,
     ):
         told = []
         for page in (one, other):
@@ -144,9 +116,11 @@ def test_two_visitors_never_see_each_others_face(playwright, server, tmp_path):
         assert all(left < 50 for _, left in told[1])
 
 
-def test_the_rest_of_the_page_does_not_run_and_another_model_answers(playwright, server, tmp_path):
+def test_the_rest_of_the_page_does_not_run_and_another_model_answers(
+    playwright, diskless, tmp_path
+):
     camera = film(tmp_path / "smile.mjpeg", [(5, before_camera(SMILE))])
-    with visitor(playwright, server.address, camera) as page:
+    with visitor(playwright, diskless.address, camera) as page:
         page.get_by_role("button", name="Open the camera").click()
         expect(shown(page)).to_have_text(re.compile("happy"))
         page.get_by_role("combobox", name="Model").click()
@@ -172,8 +146,8 @@ def test_the_rest_of_the_page_does_not_run_and_another_model_answers(playwright,
         ),
     ],
 )
-def test_without_a_camera_there_is_one_sentence(playwright, server, init, sentence):
-    with visitor(playwright, server.address, None, init=init) as page:
+def test_without_a_camera_there_is_one_sentence(playwright, diskless, init, sentence):
+    with visitor(playwright, diskless.address, None, init=init) as page:
         button = page.get_by_role("button", name="Open the camera")
         if button.is_enabled():
             button.click()
@@ -181,9 +155,9 @@ def test_without_a_camera_there_is_one_sentence(playwright, server, init, senten
         expect(page.locator("video")).to_be_hidden()
 
 
-def test_fits_a_phone(playwright, server, tmp_path):
+def test_fits_a_phone(playwright, diskless, tmp_path):
     camera = film(tmp_path / "smile.mjpeg", [(5, before_camera(SMILE))])
-    with visitor(playwright, server.address, camera) as page:
+    with visitor(playwright, diskless.address, camera) as page:
         page.set_viewport_size({"width": 390, "height": 844})
         page.get_by_role("button", name="Open the camera").click()
         expect(shown(page)).to_have_count(1)

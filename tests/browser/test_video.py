@@ -1,18 +1,31 @@
 """The page Video in Chromium: from the upload to a frame that a click on a timeline shows."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import SMALL_FILE
 from tools.videos import crossing, filmed, steady
 
 pytestmark = pytest.mark.browser
 
 
-def test_a_click_on_a_timeline_shows_that_frame_and_deletion_asks_first(page: Page, address):
-    page.goto(f"{address}/video?model=cnn")
+@pytest.fixture
+def page(browser, diskless) -> Iterator[Page]:
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(180_000)  # the first visit to a server imports torch
+    page.goto(f"{diskless.address}/video?model=cnn")
+    page.get_by_role("heading", name="A video becomes a timeline").wait_for()
+    yield page
+    context.close()
+
+
+def test_a_click_on_a_timeline_shows_that_frame_and_deletion_asks_first(page):
     video = {"name": "two.mp4", "mimeType": "video/mp4", "buffer": filmed(crossing, steady(3))}
+    assert len(video["buffer"]) > 1.5 * SMALL_FILE
     page.locator("input[type=file]").set_input_files([video])
     page.get_by_role("button", name="Score", exact=True).click()
     page.get_by_role("heading", name="People").wait_for()
