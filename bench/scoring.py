@@ -215,7 +215,7 @@ def on_ray(folder: Path) -> None:
     paths = make_frames(folder / "frames", SIZES[0], heads(arguments.faces))
     for number in range(12 * len(paths)):
         os.link(paths[number % len(paths)], folder / "frames" / f"again {number:04}.jpg")
-    engine = RayEngine(folder / "frames", recognizer)
+    engine = RayEngine(None, recognizer)
     for name, other in (("local", None), ("ray", engine)):
         start = time.perf_counter()
         summary = score_folder(folder / "frames", folder / f"{name}.csv", recognizer, engine=other)

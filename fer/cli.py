@@ -2,6 +2,7 @@
 
 fer predict PHOTO… [--model cnn] [--json]
 fer score FOLDER --output results.csv [--model cnn] [--engine ray]
+fer score shards/*.tar --output results.parquet
 fer video FILE --output faces.csv [--every 0.2s] [--annotated out.mp4]
 fer models
 """
@@ -27,6 +28,7 @@ from fer.wording import named
 
 if TYPE_CHECKING:
     from fer.recognizer import Face, Recognizer
+    from fer.scoring.folder import Listing
     from fer.scoring.run import Engine
 
 app = typer.Typer(
@@ -108,12 +110,22 @@ class EngineName(StrEnum):
 
 @app.command()
 def score(
-    folder: Annotated[
-        str, typer.Argument(help="A folder of photos, or a URL: s3://, gs://, hf:// …")
-    ],
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SOURCE]...",
+            help="A folder of photos; shards: .tar, or .parquet with images; a manifest: .csv or "
+            ".parquet with a column path. Or their URL: s3://, gs://, hf:// …",
+        ),
+    ] = None,
     output: Annotated[
-        str, typer.Option("--output", "-o", help="results.csv, results.parquet, or - for stdout.")
-    ],
+        str | None,
+        typer.Option("--output", "-o", help="results.csv, results.parquet, or - for stdout."),
+    ] = None,
+    files_from: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Instead: a list of paths or URLs, one a line; or -."),
+    ] = None,
     model: Annotated[str, typer.Option(help="A name from `fer models`, a folder or a Hub id.")] = (
         DEFAULT_MODEL
     ),
@@ -123,8 +135,29 @@ def score(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Cores to use; all of them when left out.")
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:1 …; a GPU if there is one when left out.")
+    ] = None,
     address: Annotated[
         str | None, typer.Option(help="Ray cluster to use; one on this machine when left out.")
+    ] = None,
+    min_face: Annotated[
+        int | None,
+        typer.Option(
+            min=12,
+            help="Smallest face to look for, in pixels of a photo of 1152 at most: 24 when left "
+            "out; larger is faster.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Leave it at the first so many photos.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count the photos and estimate the time; no output.")
+    ] = False,
+    summary_file: Annotated[
+        Path | None,
+        typer.Option("--summary", help="Write counts, time, versions and settings as JSON."),
     ] = None,
     resume: Annotated[
         bool, typer.Option(help="Go on with an output of the same folder and model, or replace it.")
@@ -136,31 +169,48 @@ def score(
         bool, typer.Option("--errors-ok", help="Exit status 0 also if files could not be read.")
     ] = False,
 ) -> None:
-    """Score a folder into a table: a row for each face, and one for each file without.
+    """Score photos into a table: a row for each face, and one for each file without.
 
     Stopped by Ctrl-C, a kill or a full disk, the same command goes on where it ended. Exit
-    status 3 if rows of the table are errors, files that could not be read; 2 if the folder,
+    status 3 if rows of the table are errors, files that could not be read; 2 if the photos,
     the model or the output cannot be had, 130 or 143 if it was stopped.
     """
     from fer.recognizer import Recognizer
     from fer.scoring.run import score_folder
+    from fer.scoring.sources import find_photos
+    from fer.scoring.summary import estimate, write_summary
 
     stop = threading.Event()
     received = _stop_on_signals(stop)
     try:
         if address and engine is not EngineName.RAY:
             raise FerError("--address names a Ray cluster: give --engine ray as well.")
-        recognizer = Recognizer.from_pretrained(model)
+        if output is None and not dry_run:
+            raise FerError("Say where the table goes: --output results.csv, or - for stdout.")
+        listing = find_photos(sources or [], files_from)
+        recognizer = Recognizer.from_pretrained(model, device=device, min_face=min_face)
+        if dry_run:
+            print(estimate(listing, recognizer, workers, limit))
+            return
+        assert output is not None
         summary = score_folder(
-            folder,
+            listing,
             output,
             recognizer,
-            engine=_ray(folder, recognizer, workers, address) if engine == "ray" else None,
+            engine=_ray(listing, recognizer, workers, address) if engine == "ray" else None,
             workers=workers,
             resume=resume,
             retry_errors=retry_errors,
+            limit=limit,
             stop=stop,
         )
+        if summary_file:
+            settings = {
+                "sources": sources or [], "files_from": files_from, "output": output,
+                "engine": engine.value, "workers": workers, "device": str(recognizer.device),
+                "limit": limit,
+            }  # fmt: skip
+            write_summary(summary_file, summary, settings)
     except FerError as error:
         _complain(str(error))
         raise typer.Exit(2) from error
@@ -245,11 +295,11 @@ def video(
 
 
 def _ray(
-    folder: str, recognizer: "Recognizer", workers: int | None, address: str | None
+    listing: "Listing", recognizer: "Recognizer", workers: int | None, address: str | None
 ) -> "Engine":
     from fer.scoring.ray_engine import RayEngine
 
-    return RayEngine(folder, recognizer, workers=workers, address=address)
+    return RayEngine(listing.system, recognizer, workers=workers, address=address)
 
 
 def _stop_on_signals(stop: threading.Event) -> list[int]:

@@ -18,7 +18,7 @@ from fer.artifacts import DEFAULT_MODEL, Artifact
 from fer.config import ModelConfig
 from fer.emotions import EMOTIONS
 from fer.ensemble import Ensemble
-from fer.errors import UnreadableImage
+from fer.errors import FerError, UnreadableImage, first_line
 from fer.faces.boxes import Box
 from fer.faces.detection import Detection, Detector
 from fer.faces.images import Photo, Source, is_one, read_photo
@@ -136,6 +136,7 @@ class Recognizer:
         revision: str | None = None,
         detector: Detector | None = None,
         device: torch.device | str | None = None,
+        min_face: int | None = None,
     ) -> "Recognizer":
         """Load a model.
 
@@ -146,12 +147,20 @@ class Recognizer:
             revision: a branch, tag or commit of the Hub's repository; its newest when left out.
             detector: one to share between recognizers; a new one when left out.
             device: a GPU if there is one, when left out.
+            min_face: of a new detector, see `fer.faces.detection.Detector`.
 
         Raises:
             UnknownModel: if there is no such model or it is damaged.
+            FerError: if there is no such device.
             HubError: if the Hub cannot give it, or gives something else.
         """
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            torch.empty(1, device=device)
+        except (RuntimeError, AssertionError) as error:
+            raise FerError(f"There is no device {device} here: {first_line(error)}") from error
+        if min_face is not None:
+            detector = detector or Detector(device, min_face)
         artifact = model if isinstance(model, Artifact) else Artifact.find(model, revision)
         network = artifact.load_network()
         return cls(artifact.config, network, detector, device, artifact.name)

@@ -16,7 +16,7 @@ from charset_normalizer import from_bytes
 from app.server.uploads import SENT, Batch, Limits, distinct
 from fer.errors import UnreadableArchive
 from fer.faces.images import HEAD
-from fer.scoring.folder import Entry, is_photo
+from fer.scoring.folder import Entry, is_photo, leads_out
 
 SIGNATURE = b"PK\x01\x02"
 """Every record of an archive's index starts with it."""
@@ -166,9 +166,7 @@ def _reader(
 
 def _refusal(path: str, info: zipfile.ZipInfo, limits: Limits) -> str | None:
     """Say why a file is not unpacked, as a part of a sentence."""
-    parts = path.split("/")
-    drive = parts[0][1:2] == ":"  # not any colon: 12:30.jpg is a name
-    if not parts[0] or drive or ".." in parts:
+    if leads_out(path):
         return "its name leads out of the archive"
     if stat.S_ISLNK(info.external_attr >> 16):
         return "it is a link, and links in an archive are not followed"

@@ -19,7 +19,7 @@ from fer.video.reading import Every, Video, upright
 from fer.video.run import score_frames
 from fer.video.timeline import SMOOTHING, TIMELINE, Timeline
 
-SCHEMA = schema(TIMELINE.columns)
+SCHEMA = schema(TIMELINE)
 PORTRAITS = 60
 """People whose picture is kept: those who are seen longest."""
 

@@ -34,7 +34,7 @@ OTHER_FILES = {
 """What a file is instead, by how it begins."""
 
 
-def read_table(file: IO[bytes], columns: Sequence[str]) -> pd.DataFrame:
+def read_table(file: IO[bytes], columns: Sequence[str], *, lower: bool = True) -> pd.DataFrame:
     """Read a CSV with a header.
 
     Any of `SEPARATORS`, any of the encodings above, any line ends; Excel's first line `sep=;`,
@@ -44,9 +44,10 @@ def read_table(file: IO[bytes], columns: Sequence[str]) -> pd.DataFrame:
     Args:
         file: opened for reading bytes; its `name` stands in what is raised.
         columns: those that are needed, in lower case.
+        lower: whether columns' names become lower case; otherwise they stay as they are.
 
     Returns:
-        All columns, their names in lower case, each cell as text.
+        All columns, each cell as text.
 
     Raises:
         UnreadableTable: if it is no such table.
@@ -54,9 +55,10 @@ def read_table(file: IO[bytes], columns: Sequence[str]) -> pd.DataFrame:
     name = getattr(file, "name", "The file")
     try:
         text = _text(file.read())
-        header, rows = _rows(text, columns)
+        written, rows = _rows(text, columns)
     except (ValueError, OSError, csv.Error) as error:
         raise UnreadableTable(f"{name} is not a CSV: {error}.") from error
+    header = [name.lower() for name in written] if lower else written
     if missing := [column for column in columns if column not in header]:
         raise UnreadableTable(
             f"{name} has no column {', '.join(missing)}; it needs {', '.join(columns)}."
@@ -129,7 +131,7 @@ def _rows(text: str, columns: Sequence[str]) -> tuple[list[str], list[tuple[int,
     others = [(line, row) for line, row in rows if _header(row) != header]
     if text.count('"') % 2 and any("\n" in cell for _, row in others for cell in row):
         raise ValueError("a quote is not closed")
-    return header, others
+    return _header(first[1], lower=False), others
 
 
 def _cells(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
@@ -139,8 +141,9 @@ def _cells(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
             yield lines.line_num, row
 
 
-def _header(row: Sequence[str]) -> list[str]:
-    names = [cell.strip(" \t\"'\ufeff").lower() for cell in row]
+def _header(row: Sequence[str], lower: bool = True) -> list[str]:
+    names = [cell.strip(" \t\"'\ufeff") for cell in row]
+    names = [name.lower() for name in names] if lower else names
     while names and not names[-1]:
         names.pop()
     return names

@@ -177,15 +177,15 @@ def read_csv(path: Path, layout: Layout) -> Iterator[dict[str, Any]]:
     with open(path, "rb") as file:
         for record in records(file, path, layout):
             yield {
-                name: _value(name, text)
+                name: _value(name, text, layout)
                 for name, text in zip(layout.columns, record.fields, strict=True)
             }
 
 
-def _value(column: str, text: str) -> str | int | float | None:
+def _value(column: str, text: str, layout: Layout) -> str | int | float | None:
     if not text:
         return None
-    if column in TEXT:
+    if column in TEXT or column in layout.carried:
         return text
     if column in FLAGS:
         return text == str(True)

@@ -1,10 +1,11 @@
-"""Folder -> entries: every photo below a folder, in one order, listed while it is iterated."""
+"""Folder -> entries: every photo below it, in one order, listed while it is iterated."""
 
 import errno
 import mimetypes
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -34,6 +35,8 @@ OTHERS = frozenset((
 ))  # fmt: skip
 """Endings of files that begin like photos and are none that can be read."""
 
+NOT_UTF_8 = "The name is not UTF-8: rename it"
+
 KNOWN = mimetypes.MimeTypes()
 """Endings as Python itself knows them, whatever the machine's own lists say."""
 
@@ -52,18 +55,41 @@ class Entry:
     """Returns the file's bytes, or what was decoded already; an `OSError` becomes an error row."""
     location: str | None = None
     """Where another process finds the file, in the listing's file system."""
+    carried: Mapping[str, Any] = field(default_factory=dict)
+    """Values that a manifest has beside the path, by column: they go into the photo's rows."""
 
 
 class Listing:
-    """The photos of a folder.
+    """The photos of a collection: a folder, or what `fer.scoring.sources` knows.
 
     Iterate it for the entries, in order of their paths, folder by folder; each iteration lists
     anew, and holds the names of one folder at a time. What cannot be followed (a folder without
     permission, a loop of links, a name that is not UTF-8) is an entry that raises when read.
     """
 
-    def __init__(self, walk: Callable[["Listing"], Iterator[Entry]]) -> None:
+    def __init__(
+        self,
+        walk: Callable[["Listing"], Iterator[Entry]],
+        name: str,
+        *,
+        system: Any = None,
+        carried: Mapping[str, Any] | None = None,
+        total: Callable[[], int | None] | None = None,
+    ) -> None:
+        """Describe a collection; nothing is listed yet.
+
+        Args:
+            walk: lists it, and counts what it passes by in `skipped` of what it is given.
+            name: what it is, as `fer.scoring.output.Run` tells it from others.
+            system: fsspec's file system of the entries' locations; `None` for this machine's.
+            carried: the columns of the entries' `carried`, with pyarrow's types.
+            total: counts the photos where that is quicker than to list them; `None` if unknown.
+        """
         self._walk = walk
+        self.name = name
+        self.system = system
+        self.carried = dict(carried or {})
+        self.total = total
         self.skipped = 0
         """Files passed by as no photos, in the latest iteration so far."""
 
@@ -92,7 +118,9 @@ def list_folder(folder: str | Path, within: Path | None = None) -> Listing:
         what = "is a file" if root.exists() else "does not exist"
         raise UnknownFolder(f"{root} {what}: give a folder of photos.")
     fence = os.path.realpath(within) if within is not None else None
-    return Listing(lambda listing: _walk_local(listing, os.fspath(root), "", (), fence))
+    return Listing(
+        lambda listing: _walk_local(listing, os.fspath(root), "", (), fence), os.path.realpath(root)
+    )
 
 
 def local_path(folder: str | Path) -> Path | None:
@@ -124,11 +152,6 @@ def is_remote(folder: str | Path) -> bool:
     return local_path(folder) is None
 
 
-def file_system(folder: str | Path) -> Any:
-    """Return fsspec's file system that a URL's files are read from; `None` for a local folder."""
-    return fsspec.core.url_to_fs(str(folder), **DONT_CACHE)[0] if is_remote(folder) else None
-
-
 def is_photo(path: str, head: Callable[[], bytes] = bytes) -> bool:
     """Say whether a file is to be scored: by its ending, or where that is unknown by its content.
 
@@ -158,6 +181,16 @@ def is_aside(name: str) -> bool:
     return (name.startswith(".") and name not in (".", "..")) or name.lower() in ASIDE
 
 
+def leads_out(path: str) -> bool:
+    """Say whether a name in an archive or a table means something outside of it.
+
+    >>> leads_out("a/12:30.jpg"), leads_out("../a.jpg"), leads_out("/a.jpg"), leads_out("c:/a.jpg")
+    (False, True, True, True)
+    """
+    parts = path.replace("\\", "/").split("/")
+    return not parts[0] or parts[0][1:2] == ":" or ".." in parts
+
+
 def _walk_local(
     listing: Listing,
     folder: str,
@@ -171,25 +204,27 @@ def _walk_local(
             raise OSError(errno.ELOOP, "This folder is a link to one it lies in")
         names, odd = _names(folder)
     except OSError as error:
-        yield Entry(_shown(relative) or ".", partial(_fail, error.errno or 0, str(error.strerror)))
+        yield Entry(
+            shown_name(relative) or ".", partial(fail, error.errno or 0, str(error.strerror))
+        )
         return
     parents = (*parents, (here.st_dev, here.st_ino))
     for name in names:
         path = os.path.join(folder, name)
-        shown = _shown(relative + name)
+        shown = shown_name(relative + name)
         if is_aside(name.rstrip("/")):
             listing.skipped += 1
         elif name.endswith("/"):
             if fence is not None and not _is_within(path, fence):
-                yield Entry(shown, partial(_fail, errno.EACCES, "The link leads out of the folder"))
+                yield Entry(shown, partial(fail, errno.EACCES, "The link leads out of the folder"))
                 continue
             yield from _walk_local(listing, path[:-1], relative + name, parents, fence)
         elif not is_photo(name, partial(_head, path, fence)):
             listing.skipped += 1
         elif shown != relative + name:
-            yield Entry(shown, partial(_fail, errno.EILSEQ, "The name is not UTF-8: rename it"))
+            yield Entry(shown, partial(fail, errno.EILSEQ, NOT_UTF_8))
         elif fence is not None and not _is_within(path, fence):
-            yield Entry(shown, partial(_fail, errno.EACCES, "The link leads out of the folder"))
+            yield Entry(shown, partial(fail, errno.EACCES, "The link leads out of the folder"))
         else:
             # Another process, which may be less careful, is not sent to a pipe or a device.
             location = None if name in odd else os.path.abspath(path)
@@ -225,27 +260,35 @@ def _is_within(path: str, fence: str) -> bool:
     return os.path.commonpath([os.path.realpath(path), fence]) == fence
 
 
-def _shown(path: str) -> str:
+def shown_name(path: str) -> str:
     """Return a path as text that can be written; bytes that are not UTF-8 as escapes."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _fail(number: int, reason: str) -> bytes:
+def fail(number: int, reason: str) -> bytes:
+    """Read an entry that cannot be read."""
     raise OSError(number, reason)
 
 
 def _list_remote(url: str) -> Listing:
-    try:
+    with remote_errors(url):
         system, root = fsspec.core.url_to_fs(url, **DONT_CACHE)
         found = system.isdir(root)
-    except ImportError as error:
-        raise UnknownFolder(f"{url} cannot be opened: {error}.") from error
-    except Exception as error:  # each file system fails in its own library's ways
-        raise UnknownFolder(f"{url} cannot be opened: {error or type(error).__name__}.") from error
     if not found:
         raise UnknownFolder(f"{url} does not exist or is not a folder.")
     root = root.rstrip("/")
-    return Listing(lambda listing: _walk_remote(listing, system, root, ""))
+    return Listing(
+        lambda listing: _walk_remote(listing, system, root, ""), url.rstrip("/"), system=system
+    )
+
+
+@contextmanager
+def remote_errors(url: str) -> Iterator[None]:
+    """Raise what a file system raises in the block as an `UnknownFolder` that names the URL."""
+    try:
+        yield
+    except Exception as error:  # each file system fails in its own library's ways
+        raise UnknownFolder(f"{url} cannot be opened: {error or type(error).__name__}.") from error
 
 
 def _walk_remote(listing: Listing, system: Any, folder: str, relative: str) -> Iterator[Entry]:
@@ -256,7 +299,7 @@ def _walk_remote(listing: Listing, system: Any, folder: str, relative: str) -> I
             if item["name"].rstrip("/") != folder  # the marker that stands for an empty folder
         }
     except Exception as error:
-        yield Entry(relative or ".", partial(_fail, errno.EIO, str(error) or type(error).__name__))
+        yield Entry(relative or ".", partial(fail, errno.EIO, str(error) or type(error).__name__))
         return
     for name in sorted(name + "/" if kind == "directory" else name for name, kind in found.items()):
         path = f"{folder}/{name}"
@@ -265,7 +308,7 @@ def _walk_remote(listing: Listing, system: Any, folder: str, relative: str) -> I
         elif name.endswith("/"):
             yield from _walk_remote(listing, system, path[:-1], relative + name)
         elif is_photo(name, partial(_remote_head, system, path)):
-            yield Entry(relative + name, partial(_read_remote, system, path), path)
+            yield Entry(relative + name, partial(read_remote, system, path), path)
         else:
             listing.skipped += 1
 
@@ -273,13 +316,18 @@ def _walk_remote(listing: Listing, system: Any, folder: str, relative: str) -> I
 def _remote_head(system: Any, path: str) -> bytes:
     try:
         return bytes(system.cat_file(path, start=0, end=HEAD))
-    except Exception:  # as various as in `_read_remote`; nothing says that it is a photo
+    except Exception:  # as various as in `read_remote`; nothing says that it is a photo
         return b""
 
 
-def _read_remote(system: Any, path: str) -> bytes:
+def read_remote(system: Any, path: str, start: int | None = None, end: int | None = None) -> bytes:
+    """Read a file of an fsspec file system, or a part of it.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
     try:
-        return bytes(system.cat_file(path))
+        return bytes(system.cat_file(path, start=start, end=end))
     except OSError:
         raise
     except Exception as error:  # botocore's, gcsfs's … are no OSErrors

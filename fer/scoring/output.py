@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any
@@ -49,13 +49,16 @@ class Run:
     """What the rows of a table depend on. A run resumes a table only if all of it is equal."""
 
     folder: str
-    """The folder of photos, as an absolute path or URL; or the path of a video."""
+    """The folder of photos, as an absolute path or URL, or what else they come from; or the path
+    of a video."""
     model: str
     """The model's name."""
     weights: str
     """SHA-256 of the network's weights and config, in hexadecimal."""
     detector: dict[str, float]
     """Settings of the face detector; for a video, its sampling and smoothing as well."""
+    carried: dict[str, str] = field(default_factory=dict)
+    """The columns that a manifest adds, and their types."""
     format: int = FORMAT
 
     def refusal(self, other: "Run") -> str | None:
@@ -69,6 +72,8 @@ class Run:
             return f"was made with the model {other.model!r}"
         if other.weights != self.weights:
             return f"was made with other weights of the model {other.model!r}"
+        if other.carried != self.carried:
+            return "was made of a manifest with other columns"
         if (other.detector, other.format) != (self.detector, self.format):
             return "was made with other settings or another version of this program"
         return None

@@ -9,7 +9,7 @@ are joined into `results.parquet`.
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from fer.columns import Status
 from fer.files import replacing
 from fer.scoring.output import Output, OutputFailed, Paths, Rows, Run, Sidecar, lock, sync, writing
-from fer.scoring.rows import COLUMNS, FLAGS, PHOTOS, TEXT, WHOLE, Layout
+from fer.scoring.rows import FLAGS, PHOTOS, TEXT, WHOLE, Layout
 
 PART_ROWS = 20_000
 PART_SECONDS = 60.0
@@ -33,9 +33,10 @@ TYPES = (
 """Types of the columns that are not float64."""
 
 
-def schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
+def schema(layout: Layout = PHOTOS) -> pa.Schema:
     """Return the types of a table's columns."""
-    return pa.schema([(name, TYPES.get(name, pa.float64())) for name in columns])
+    types = TYPES | dict(layout.carried)
+    return pa.schema([(name, types.get(name, pa.float64())) for name in layout.columns])
 
 
 SCHEMA = schema()
@@ -57,7 +58,7 @@ class ParquetOutput(Output):
         """
         self.path = path
         self.layout = layout
-        self.schema = schema(layout.columns)
+        self.schema = schema(layout)
         self.parts = path.with_name(path.name + ".parts")
         self.rows: Rows = []
         self.part_began = time.monotonic()

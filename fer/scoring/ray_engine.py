@@ -20,7 +20,7 @@ import torch
 import fer
 from fer.errors import FerError
 from fer.recognizer import Recognizer
-from fer.scoring.folder import Entry, file_system
+from fer.scoring.folder import Entry
 from fer.scoring.local import Analysis, classify, cores, examine, score_entries, to_rows
 from fer.scoring.parquet_output import SCHEMA
 from fer.scoring.rows import safe_path
@@ -74,7 +74,7 @@ class RayEngine:
 
     def __init__(
         self,
-        folder: str | Path,
+        system: Any,
         recognizer: Recognizer,
         *,
         workers: int | None = None,
@@ -83,7 +83,7 @@ class RayEngine:
         """Check that there is Ray.
 
         Args:
-            folder: what is scored, which says where its files are read from.
+            system: fsspec's, that the entries' locations are of; `None` for this machine's files.
             recognizer: the model, which is sent to the actors.
             workers: actors, of one core each; as many as the cluster has cores when left out.
             address: of a running cluster; one on this machine, for this run, when left out.
@@ -95,7 +95,7 @@ class RayEngine:
             import ray.data  # noqa: F401
         except ImportError as error:
             raise NoRay("Ray is not installed: pip install -e '.[ray]'.") from error
-        self.system = file_system(folder)
+        self.system = system
         self.recognizer = recognizer
         self.workers = workers
         self.address = address
@@ -113,10 +113,15 @@ class RayEngine:
             reference = [ray.put(self.recognizer)]
             source = iter(entries)
             while not stop.is_set() and (chunk := list(islice(source, CHUNK))):
-                left = {entry.location or entry.path: entry for entry in chunk}
+                left: dict[str, Entry] = {}
+                twice = []  # a list may name one file in two ways
+                for entry in chunk:
+                    if left.setdefault(entry.location or entry.path, entry) is not entry:
+                        twice.append(entry)
                 if any(entry.location for entry in chunk):
                     yield from self._score(left, reference, stop)
-                yield from score_entries(left.values(), self.recognizer, stop=stop)
+                rest = [*left.values(), *twice]
+                yield from score_entries(rest, self.recognizer, stop=stop)
         finally:
             ray.shutdown()
 

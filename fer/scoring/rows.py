@@ -1,7 +1,7 @@
 """The table's columns and the rows of one photo."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -36,6 +36,12 @@ class Layout:
     columns: tuple[str, ...]
     key: str
     """Rows with the same value here, those of one photo or frame, are written or cut off as one."""
+    carried: Mapping[str, Any] = field(default_factory=dict)
+    """Those of its columns, the last, that come from a manifest, with pyarrow's types."""
+
+    def carrying(self, columns: Mapping[str, Any]) -> "Layout":
+        """Return this layout with a manifest's columns behind it."""
+        return replace(self, columns=(*self.columns, *columns), carried=columns)
 
 
 PHOTOS = Layout(COLUMNS, "path")

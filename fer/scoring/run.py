@@ -1,10 +1,12 @@
-"""Score a folder of photos into a table; an interrupted run is resumed by running it again."""
+"""Score a collection of photos into a table; an interrupted run is resumed by running it again."""
 
-import os
+import copy
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,10 @@ class Summary:
     """Files that are no photos."""
     stopped: bool
     """Whether it was stopped before the end."""
+    seconds: float
+    """What this run took, without loading the model."""
+    run: Run
+    """What the rows depend on."""
 
     def sentence(self) -> str:
         """Say it to people."""
@@ -61,7 +67,7 @@ class Summary:
 
 
 def score_folder(
-    folder: str | Path,
+    folder: str | Path | Listing,
     output: str | Path,
     recognizer: Recognizer,
     *,
@@ -69,18 +75,21 @@ def score_folder(
     workers: int | None = None,
     resume: bool = True,
     retry_errors: bool = False,
+    limit: int | None = None,
     stop: threading.Event | None = None,
 ) -> Summary:
-    """Score the photos of a folder into a table, with a progress bar on stderr.
+    """Score the photos of a collection into a table, with a progress bar on stderr.
 
     Args:
-        folder: a local folder, or a URL that fsspec knows.
+        folder: a local folder, a URL that fsspec knows, or another collection's listing, from
+            `fer.scoring.sources`.
         output: a path that ends in `.csv` or `.parquet`, or `-` for CSV on stdout.
         recognizer: the model, by whose name the table calls it.
         engine: what scores; this machine when left out.
         workers: of this machine; as many as there are cores when left out.
         resume: go on with an output of the same run; otherwise replace what is there.
         retry_errors: do the files again that could not be read.
+        limit: leave it at the collection's first so many photos.
         stop: once set, the run ends after the photos that were begun.
 
     Raises:
@@ -89,24 +98,38 @@ def score_folder(
         OutputFailed: if the disk is full; what is complete is kept.
     """
     stop = stop or threading.Event()
-    listing = list_folder(folder)
-    run = describe(folder, recognizer)
-    table = open_output(output, run, resume=resume, retry_errors=retry_errors)
-    wanted = (entry for entry in listing if safe_path(entry.path) not in table.done)
+    began = time.monotonic()
+    listing = folder if isinstance(folder, Listing) else list_folder(folder)
+    run = describe(listing.name, recognizer)
+    run = replace(run, carried={name: str(kind) for name, kind in listing.carried.items()})
+    layout = PHOTOS.carrying(listing.carried)
+    table = open_output(output, run, resume=resume, retry_errors=retry_errors, layout=layout)
+    carried: dict[str, Mapping[str, Any]] = {}
+    """Of the photos that are under way, by path."""
+
+    def wanted() -> Iterator[Entry]:
+        for entry in islice(listing, limit):
+            path = safe_path(entry.path)
+            if path not in table.done:
+                if entry.carried:
+                    carried[path] = entry.carried
+                yield entry
+
     rows = (
-        engine(wanted, stop)
+        engine(wanted(), stop)
         if engine
-        else score_entries(wanted, recognizer, workers=workers, stop=stop)
+        else score_entries(wanted(), recognizer, workers=workers, stop=stop)
     )
     photos = faces = errors = 0
     before = len(table.done)
     finished = False
     try:
         with tqdm(initial=before, unit=" photos", smoothing=0.02, mininterval=0.5) as bar:
-            counting = _count(list_folder(folder), bar)
+            counting = _count(copy.copy(listing), limit, bar)
             try:
                 for photo in rows:
-                    table.write(photo)
+                    more = carried.pop(photo[0]["path"], {})
+                    table.write([{**row, **more} for row in photo])
                     photos += 1
                     faces += count_faces(photo)
                     errors += photo[0]["status"] == Status.ERROR
@@ -117,7 +140,10 @@ def score_folder(
         finished = not stop.is_set()
     finally:
         table.close(finished)
-    return Summary(photos, faces, errors, before, table.errors, listing.skipped, not finished)
+    return Summary(
+        photos, faces, errors, before, table.errors, listing.skipped, not finished,
+        time.monotonic() - began, run,
+    )  # fmt: skip
 
 
 def open_output(
@@ -158,8 +184,13 @@ def open_output(
     )
 
 
-def describe(folder: str | Path, recognizer: Recognizer) -> Run:
-    """Describe what the rows of a run depend on: see `fer.scoring.output.Run`."""
+def describe(name: str, recognizer: Recognizer) -> Run:
+    """Describe what the rows of a run depend on: see `fer.scoring.output.Run`.
+
+    Args:
+        name: where the photos come from, as `Listing.name`.
+        recognizer: the model.
+    """
     digest = sha256(recognizer.config.to_json().encode())
     if isinstance(recognizer.network, Ensemble):
         for config in recognizer.network.configs:
@@ -167,26 +198,27 @@ def describe(folder: str | Path, recognizer: Recognizer) -> Run:
     for name, weights in recognizer.network.state_dict().items():
         digest.update(name.encode())
         digest.update(weights.cpu().contiguous().numpy().data)
-    path = local_path(folder)
     return Run(
-        folder=str(folder).rstrip("/") if path is None else os.path.realpath(path),
+        folder=name,
         model=recognizer.name,
         weights=digest.hexdigest(),
         detector=recognizer.detector.settings,
     )
 
 
-def _count(listing: Listing, bar: "tqdm[Any]") -> threading.Event:
+def _count(listing: Listing, limit: int | None, bar: "tqdm[Any]") -> threading.Event:
     """Count the photos beside the run, so that the bar can tell the time left."""
     enough = threading.Event()
 
     def count() -> None:
-        total = 0
-        for _ in listing:
-            total += 1
-            if enough.is_set():
-                return
-        bar.total = total
+        total: int | None = 0
+        if listing.total:
+            total = listing.total()
+        else:
+            for total, _ in enumerate(islice(listing, limit), start=1):  # noqa: B007
+                if enough.is_set():
+                    return
+        bar.total = total if limit is None or total is None else min(total, limit)
 
     threading.Thread(target=count, name="fer-count", daemon=True).start()
     return enough

@@ -1,0 +1,350 @@
+"""Every form that a large collection comes in, as files of their own: lists, tables, shards."""
+
+import io
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+
+import fsspec
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from fer.cli import ERRORS, app
+from fer.errors import FerError, UnreadableTable
+from fer.scoring.folder import UnknownFolder
+from fer.scoring.rows import COLUMNS
+from fer.scoring.sources import find_photos
+from tests.fer.scoring.conftest import encoded
+
+
+def read(entry):
+    try:
+        return entry.read()
+    except OSError as error:
+        return error.strerror
+
+
+def contents(listing):
+    return {entry.path: read(entry) for entry in listing}
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before():
+    """The command's own handlers would outlive it in this process."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture(scope="module")
+def face(astronaut):
+    return encoded(astronaut.resize((160, 160)), "JPEG")
+
+
+def score(*arguments, stdin=None):
+    command = ["score", *map(str, arguments), "--model", "cnn"]
+    return CliRunner().invoke(app, command, input=stdin)
+
+
+def tar(path, members):
+    """Write a tar of names with their bytes, or of TarInfo that have none."""
+    with tarfile.open(path, "w") as file:
+        for name, data in members:
+            if isinstance(data, tarfile.TarInfo):
+                file.addfile(data)
+                continue
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            file.addfile(info, io.BytesIO(data))
+    return path
+
+
+def test_a_list_as_any_system_writes_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    (tmp_path / "b" / "notes").write_bytes(b"named, so it is read")
+    fsspec.filesystem("memory").pipe("/listed/c.jpg", b"c")
+    named = ["a.jpg", "", "b/notes", "  ", "gone.jpg", "b", "a.jpg", "memory://listed/c.jpg"]
+    expected = {
+        "a.jpg": b"a",
+        "b/notes": b"named, so it is read",
+        "gone.jpg": "No such file or directory",
+        "b": "Is a directory",
+        "memory://listed/c.jpg": b"c",
+    }
+    for data in (
+        "\n".join(named).encode(),
+        "\ufeff".encode() + "\r\n".join(named).encode() + b"\r\n",
+        "\r\n".join(named).encode("utf-16"),
+        "\0".join(named).encode() + b"\0",
+    ):
+        (tmp_path / "list").write_bytes(data)
+        listing = find_photos([], "list")
+        assert contents(listing) == expected
+        assert listing.skipped == 1  # a.jpg, the second time
+        assert listing.total() == len(expected)
+    (tmp_path / "list").write_bytes(b"caf\xe9.jpg\nnosuch://x/a.jpg\n")
+    odd = contents(find_photos([], "list"))
+    assert odd["caf\\xe9.jpg"] == "The name is not UTF-8: rename it"
+    assert "nosuch" in odd["nosuch://x/a.jpg"]
+
+
+def test_a_list_on_stdin_is_scored_and_what_is_missing_is_a_row(face, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jpg").write_bytes(face)
+    done = score("--files-from", "-", "-o", "out.csv", stdin="gone.jpg\na.jpg\n")
+    assert done.exit_code == ERRORS, done.stderr
+    table = pd.read_csv("out.csv")
+    assert table["path"].tolist() == ["gone.jpg", "a.jpg"]
+    assert table["status"].tolist() == ["error", "ok"]
+    again = score("--files-from", "-", "-o", "out.csv", stdin="gone.jpg\na.jpg\na.jpg\n")
+    assert "2 photos had been done before" in again.stderr
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_manifest_s_columns_go_into_the_output(ending, face, tmp_path, monkeypatch):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(face)
+    manifest = pd.DataFrame(
+        {"ID": ["007", "008"], "path": ["a.jpg", "gone.jpg"], "note": ["é, ü", ""]}
+    )
+    source = tmp_path / "photos" / f"manifest.{ending}"
+    if ending == "csv":
+        manifest.to_csv(source, index=False)
+    else:
+        manifest.assign(age=[3, 4]).to_parquet(source)
+    monkeypatch.chdir("/")  # a manifest's paths are relative to its own place
+    for output in (tmp_path / "out.csv", tmp_path / "out.parquet"):
+        assert score(source, "-o", output).exit_code == ERRORS
+        table = (
+            pd.read_csv(output, dtype={"ID": str}, keep_default_na=False)
+            if output.suffix == ".csv"
+            else pd.read_parquet(output)
+        )
+        more = ["ID", "note", *(["age"] if ending == "parquet" else [])]
+        assert list(table.columns) == [*COLUMNS, *more]
+        assert table["ID"].tolist() == ["007", "008"]
+        assert table["note"].tolist() == ["é, ü", ""]
+        assert table["status"].tolist() == ["ok", "error"]
+    assert "2 photos had been done before" in score(source, "-o", output).stderr
+    if ending == "parquet":
+        assert table["age"].tolist() == [3, 4]
+        manifest.to_parquet(source)
+        assert "manifest with other columns" in score(source, "-o", output).stderr
+
+
+def test_what_is_wrong_with_a_table_is_a_sentence(tmp_path):
+    for text, sentence in (
+        ("id,name\n1,a.jpg\n", "no column of paths"),
+        ("path,id\na.jpg,1\na.jpg,2\n", "names a.jpg more than once"),
+        ("path,status\na.jpg,1\n", "has a column status"),
+        ("path,id\n,1\n", "without a path"),
+    ):
+        (tmp_path / "m.csv").write_text(text)
+        with pytest.raises(UnreadableTable, match=sentence):
+            find_photos([str(tmp_path / "m.csv")])
+    (tmp_path / "m.parquet").write_bytes(b"no table")
+    with pytest.raises(UnreadableTable, match="no Parquet file"):
+        find_photos([str(tmp_path / "m.parquet")])
+
+
+@pytest.mark.parametrize(
+    ("sources", "list_", "sentence"),
+    [
+        ((), None, "Say which photos"),
+        (("a",), "-", "Say which photos"),
+        (("a.tar", "b.parquet"), None, "of one kind"),
+        (("a", "b"), None, "of one kind"),
+        (("a.tar.gz",), None, "is compressed"),
+        (("nowhere.tar",), None, "does not exist"),
+        (("memory://nowhere/*.tar",), None, "no such file"),
+        ((), "nowhere.txt", "cannot be read"),
+    ],
+)
+def test_what_makes_no_collection_is_a_sentence(sources, list_, sentence):
+    with pytest.raises(FerError, match=sentence):
+        find_photos(sources, list_)
+
+
+def test_a_shard_s_members_are_read_where_they_lie(face, tmp_path):
+    tar(tmp_path / "0.tar", [("0001.jpg", face), ("0001.cls", b"3"), ("d/0002.png", b"png")])
+    tar(tmp_path / "1.tar", [("a" * 150 + ".jpg", b"long"), (".hidden.jpg", b"x"), ("noend", face)])
+    listing = find_photos([str(tmp_path / "0.tar"), str(tmp_path / "1.tar")])
+    assert contents(listing) == {
+        "0.tar/0001.jpg": face,
+        "0.tar/d/0002.png": b"png",
+        "1.tar/" + "a" * 150 + ".jpg": b"long",
+        "1.tar/noend": face,
+    }
+    assert listing.skipped == 2
+    fsspec.filesystem("memory").pipe("/shards/0.tar", (tmp_path / "0.tar").read_bytes())
+    fsspec.filesystem("memory").pipe("/shards/1.tar", (tmp_path / "1.tar").read_bytes())
+    assert contents(find_photos(["memory://shards/*.tar"])) == contents(listing)
+
+
+def test_nothing_climbs_out_of_a_shard(tmp_path):
+    link, hard, device = (tarfile.TarInfo(name) for name in ("l.jpg", "h.jpg", "d.jpg"))
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    hard.type, hard.linkname = tarfile.LNKTYPE, "../x.jpg"
+    device.type = tarfile.CHRTYPE
+    members = [
+        ("../up.jpg", b"x"),
+        ("/root.jpg", b"x"),
+        *((i.name, i) for i in (link, hard, device)),
+    ]
+    found = contents(find_photos([str(tar(tmp_path / "s.tar", [*members, ("ok.jpg", b"ok")]))]))
+    assert found == {
+        "s.tar/../up.jpg": "its name leads out of the archive",
+        "s.tar//root.jpg": "its name leads out of the archive",
+        "s.tar/l.jpg": "it is a link, and links in an archive are not followed",
+        "s.tar/h.jpg": "it is a link, and links in an archive are not followed",
+        "s.tar/d.jpg": "it is not a regular file",
+        "s.tar/ok.jpg": b"ok",
+    }
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["s.tar"]
+
+
+def test_a_header_or_a_member_that_claims_too_much_costs_nothing(tmp_path):
+    large = tarfile.TarInfo("large.jpg")
+    large.size = 5_000_000_000
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 4_000_000_000
+    for info, said in ((large, "larger than 1,000 MB"), (header, "is damaged")):
+        path = tmp_path / "s.tar"
+        with open(path, "wb") as file:
+            file.write(info.tobuf(tarfile.GNU_FORMAT))
+            file.truncate(6_000_000_000)  # which takes no room on the disk
+        started = time.process_time()
+        assert any(said in str(text) for text in contents(find_photos([str(path)])).values())
+        assert time.process_time() - started < 60  # not the minutes of reading six gigabytes
+
+
+def test_a_shard_cut_at_any_place_says_so_or_is_whole(tmp_path):
+    path = tar(tmp_path / "s.tar", [("a.jpg", b"a" * 700), ("b.jpg", b"b" * 700)])
+    whole = path.read_bytes()
+    end = 2 * (512 + 1024)
+    assert whole[end : end + 512] == bytes(512)
+    for size in range(0, end + 512, 100):
+        path.write_bytes(whole[:size])
+        found = contents(find_photos([str(path)]))
+        assert any(isinstance(data, str) for data in found.values()), size
+    damaged = bytearray(whole)
+    damaged[512 + 1024] ^= 0xFF  # in the second header
+    path.write_bytes(damaged)
+    found = contents(find_photos([str(path)]))
+    assert found["s.tar/a.jpg"] == b"a" * 700
+    assert "damaged or cut off at byte 1,536" in found["s.tar"]
+
+
+def images(path, rows, **columns):
+    """Write a table as `datasets` does."""
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    pq.write_table(pa.table({"image": pa.array(rows, kind), **columns}), path, row_group_size=2)
+    return path
+
+
+def test_a_table_of_images_carries_its_other_columns(face, tmp_path):
+    rows = [
+        {"bytes": face, "path": "x/a.jpg"},
+        {"bytes": b"none", "path": None},
+        {"bytes": None, "path": "beside.jpg"},
+        {"bytes": None, "path": "../../etc/passwd"},
+        {"bytes": None, "path": None},
+    ]
+    (tmp_path / "beside.jpg").write_bytes(face)
+    source = images(tmp_path / "p.parquet", rows, label=[1, 2, 3, 4, 5], votes=[[1]] * 5)
+    done = score(source, "-o", tmp_path / "out.csv")
+    assert done.exit_code == ERRORS, done.stderr
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert table["path"].tolist() == [
+        "p.parquet/0/a.jpg", "p.parquet/1", "p.parquet/2/beside.jpg", "p.parquet/3/passwd",
+        "p.parquet/4",
+    ]  # fmt: skip
+    assert table["status"].tolist() == ["ok", "error", "ok", "error", "error"]
+    assert table["label"].tolist() == [1, 2, 3, 4, 5]
+    assert "votes" not in table
+    assert find_photos([str(source)]).total() == 5
+    with pytest.raises(UnreadableTable, match="another column label"):
+        find_photos([str(source), str(images(tmp_path / "q.parquet", rows))])
+
+
+def test_limit_is_the_first_photos_and_the_rest_comes_later(face, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in "cab":
+        (photos / f"{name}.jpg").write_bytes(face)
+    output, summary = tmp_path / "out.parquet", tmp_path / "summary.json"
+    done = score(photos, "-o", output, "--limit", 2, "--summary", summary, "--device", "cpu")
+    assert done.exit_code == 0, done.stderr
+    assert pd.read_parquet(output)["path"].tolist() == ["a.jpg", "b.jpg"]
+    said = pd.read_json(summary, typ="series")
+    assert (said["photos"], said["faces"], said["errors"], said["stopped"]) == (2, 2, 0, False)
+    assert said["run"]["model"] == "cnn"
+    assert said["settings"]["limit"] == 2
+    assert set(said["versions"]) == {"fer-studio", "python", "torch"}
+    assert "2 photos had been done before" in score(photos, "-o", output).stderr
+    assert len(pd.read_parquet(output)) == 3
+    assert "no device" in score(photos, "-o", output, "--device", "cuda:7").stderr
+    # Another smallest face is another run, and finds fewer.
+    assert "other settings" in score(photos, "-o", output, "--min-face", 150).stderr
+    assert score(photos, "-o", tmp_path / "large.csv", "--min-face", 150).exit_code == 0
+    assert set(pd.read_csv(tmp_path / "large.csv")["status"]) != {"ok"}
+
+
+def test_a_dry_run_counts_and_writes_nothing(face, tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.jpg").write_bytes(face)
+    done = score(tmp_path, "--dry-run")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.startswith("2 photos. 2 of them by chance took")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", "b.jpg"]
+    assert "Say where the table goes" in score(tmp_path).stderr
+
+
+@pytest.mark.parametrize("form", ["list", "manifest", "tar", "parquet"])
+def test_killed_in_the_middle_each_form_ends_with_the_same_rows(form, face, tmp_path):
+    names = [f"{number:03}.jpg" for number in range(60)]
+    photos = {name: face if number % 7 else b"broken" for number, name in enumerate(names)}
+    for name, data in photos.items():
+        (tmp_path / name).write_bytes(data)
+    ids = [str(number) for number in range(60)]
+    if form == "list":
+        (tmp_path / "list.txt").write_text("\n".join(names))
+        source = ["--files-from", "list.txt"]
+    elif form == "manifest":
+        pd.DataFrame({"path": names, "id": ids}).to_csv(tmp_path / "m.csv", index=False)
+        source = ["m.csv"]
+    elif form == "tar":
+        tar(tmp_path / "s.tar", photos.items())
+        source = ["s.tar"]
+    else:
+        rows = [{"bytes": data, "path": name} for name, data in photos.items()]
+        images(tmp_path / "p.parquet", rows, id=ids)
+        source = ["p.parquet"]
+    command = [sys.executable, "-m", "fer", "score", *source, "--model", "cnn", "--workers", "1"]
+    undisturbed = [*command, "-o", "whole.csv"]
+    assert subprocess.run(undisturbed, cwd=tmp_path, check=False).returncode == ERRORS
+    output = tmp_path / "out.csv"
+    with subprocess.Popen([*command, "-o", output], cwd=tmp_path) as running:
+        while running.poll() is None and not (output.exists() and output.stat().st_size > 1500):
+            time.sleep(0.002)
+        running.send_signal(signal.SIGKILL)
+    assert running.returncode == -signal.SIGKILL
+    assert 0 < output.read_bytes().count(b"\n") < 61
+    assert subprocess.run([*command, "-o", output], cwd=tmp_path, check=False).returncode == ERRORS
+    assert output.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert len(pd.read_csv(output)) == 60
+
+
+def test_a_bucket_of_the_hub_is_a_file_system():
+    """`hf://` is huggingface_hub's, which fsspec knows by its entry point."""
+    assert fsspec.get_filesystem_class("hf").__name__ == "HfFileSystem"
+    with pytest.raises(UnknownFolder):
+        find_photos(["hf://"])
