@@ -120,7 +120,9 @@ def score(
     ] = None,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", help="results.csv, results.parquet, or - for stdout."),
+        typer.Option(
+            "--output", "-o", help="results.csv, .jsonl or .parquet; results/; - for stdout."
+        ),
     ] = None,
     files_from: Annotated[
         str | None,
@@ -155,6 +157,10 @@ def score(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Count the photos and estimate the time; no output.")
     ] = False,
+    part_rows: Annotated[
+        int,
+        typer.Option(min=1, max=1_000_000, help="Rows of each file of an output results/."),
+    ] = 100_000,
     summary_file: Annotated[
         Path | None,
         typer.Option("--summary", help="Write counts, time, versions and settings as JSON."),
@@ -202,6 +208,7 @@ def score(
             resume=resume,
             retry_errors=retry_errors,
             limit=limit,
+            part_rows=part_rows,
             stop=stop,
         )
         if summary_file:

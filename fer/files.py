@@ -53,12 +53,16 @@ def is_lfs_pointer(data: bytes) -> bool:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, prefix: str = "") -> Iterator[Path]:
     """Give a path to write to; what is there takes a file's place once the block has ended well.
 
     So the file is always whole: the old one or the new one. If the block fails, nothing is left.
+
+    Args:
+        path: the file.
+        prefix: begins the name that is written to; readers of a folder pass by some, such as `_`.
     """
-    partial = path.with_name(path.name + ".new")
+    partial = path.with_name(f"{prefix}{path.name}.new")
     try:
         yield partial
         os.replace(partial, path)

@@ -79,13 +79,13 @@ class CsvOutput(Output):
                     if retry_errors:
                         self._drop_errors()
                     with open(path, "rb") as file:
-                        self.done = Paths(self._counted(records(file, path, layout)))
+                        self.done = Paths(self._counted(self._records(file)))
                 else:
                     self.file.truncate(0)
                     self.sidecar.write(run)
                 self.size = self.file.seek(0, os.SEEK_END)
                 if self.size == 0:
-                    self._append(header(layout.columns))
+                    self._append(self._head())
             except BaseException:
                 self.file.close()
                 raise
@@ -93,7 +93,7 @@ class CsvOutput(Output):
     def write(self, rows: Rows) -> None:
         """Append the rows of one photo."""
         with writing(self.path):
-            self._append(csv_lines(rows, self.layout.columns))
+            self._append(self._lines(rows))
 
     def read(self) -> Iterator[dict[str, Any]]:
         """Yield the rows that are there, typed as they were given."""
@@ -104,6 +104,15 @@ class CsvOutput(Output):
         with self.file, writing(self.path):
             sync(self.file)
             self.sidecar.write(self.run, whole_bytes=self.size)
+
+    def _head(self) -> bytes:
+        return header(self.layout.columns)
+
+    def _lines(self, rows: Rows) -> bytes:
+        return csv_lines(rows, self.layout.columns)
+
+    def _records(self, file: BinaryIO) -> Iterator["Record"]:
+        return records(file, self.path, self.layout)
 
     def _counted(self, rows: Iterable["Record"]) -> Iterator[str]:
         """Yield the rows' paths, and count the errors among them."""
@@ -137,7 +146,7 @@ class CsvOutput(Output):
             return
         whole, last = 0, None
         with open(self.path, "rb") as file:
-            for record in records(file, self.path, self.layout):
+            for record in self._records(file):
                 if record.key != last:
                     whole, last = record.start, record.key
         self.file.truncate(whole)
@@ -145,8 +154,8 @@ class CsvOutput(Output):
     def _drop_errors(self) -> None:
         with replacing(self.path) as partial:
             with open(self.path, "rb") as old, open(partial, "wb") as new:
-                new.write(header(self.layout.columns))
-                for record in records(old, self.path, self.layout):
+                new.write(self._head())
+                for record in self._records(old):
                     if record.fields[self.status] != Status.ERROR:
                         new.write(record.line)
                 whole = new.tell()
@@ -212,14 +221,15 @@ def records(file: BinaryIO, name: Path, layout: Layout = PHOTOS) -> Iterator[Rec
         try:
             fields = next(csv.reader([record.decode()]))
         except ValueError as error:
-            raise _changed(name, start) from error
+            raise changed(name, start) from error
         if len(fields) != len(layout.columns):
-            raise _changed(name, start)
+            raise changed(name, start)
         yield Record(start, record, fields[key], fields)
         start, record = start + len(record), b""
 
 
-def _changed(name: Path, start: int) -> OutputRefused:
+def changed(name: Path, start: int) -> OutputRefused:
+    """Say that another program changed a table, at this byte."""
     return OutputRefused(
         f"{name} was changed by another program (at byte {start}): give another --output."
     )

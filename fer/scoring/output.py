@@ -143,9 +143,9 @@ class Output(ABC):
 class Sidecar:
     """The file `<table>.run.json` beside a table, which records the `Run` that made it."""
 
-    def __init__(self, table: Path) -> None:
+    def __init__(self, table: Path, path: Path | None = None) -> None:
         self.table = table
-        self.path = table.with_name(table.name + ".run.json")
+        self.path = path or table.with_name(table.name + ".run.json")
 
     def belongs_to(self, run: Run) -> None:
         """Check that `run` may resume the table.

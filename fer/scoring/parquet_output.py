@@ -56,12 +56,8 @@ class ParquetOutput(Output):
             OutputRefused: if it belongs to another run, or another process writes it.
             OutputFailed: if it cannot be written.
         """
-        self.path = path
-        self.layout = layout
-        self.schema = schema(layout)
+        self._prepare(path, layout)
         self.parts = path.with_name(path.name + ".parts")
-        self.rows: Rows = []
-        self.part_began = time.monotonic()
         sidecar = Sidecar(path)
         going_on = resume and (path.exists() or any(self.parts.glob("*.parquet")))
         if going_on:
@@ -84,11 +80,18 @@ class ParquetOutput(Output):
                 self.next_part = max([joined, *map(_number, self._part_files())]) + 1
                 if retry_errors:
                     for file in self._files():
-                        _drop_errors(file)
+                        drop_errors(file)
                 self.done = Paths(self._done())
             except BaseException:
                 os.close(self.folder)
                 raise
+
+    def _prepare(self, path: Path, layout: Layout) -> None:
+        self.path = path
+        self.layout = layout
+        self.schema = schema(layout)
+        self.rows: Rows = []
+        self.part_began = time.monotonic()
 
     def write(self, rows: Rows) -> None:
         """Add the rows of one photo; they are on the disk once the part is."""
@@ -118,14 +121,18 @@ class ParquetOutput(Output):
         if self.rows:
             with writing(self.path):
                 table = pa.Table.from_pylist(self.rows, schema=self.schema)
-                _replace(self.parts / f"{self.next_part:06}.parquet", iter([table]), self.schema)
+                replace_table(
+                    self.parts / f"{self.next_part:06}.parquet", iter([table]), self.schema
+                )
             self.next_part += 1
             self.rows = []
         self.part_began = time.monotonic()
 
     def _join(self) -> None:
         noted = self.schema.with_metadata({JOINED: str(self.next_part - 1).encode()})
-        _replace(self.path, (table for file in self._files() for table in _tables(file)), noted)
+        replace_table(
+            self.path, (table for file in self._files() for table in _tables(file)), noted
+        )
 
     def _part_files(self) -> list[Path]:
         return sorted(self.parts.glob("*.parquet"))
@@ -175,9 +182,10 @@ def _tables(file: Path) -> Iterator[pa.Table]:
         yield reader.read_row_group(group)
 
 
-def _replace(file: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
+def replace_table(file: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
     """Write a file that appears under its name only once it is complete."""
-    with replacing(file) as partial, open(partial, "wb") as written:
+    # Whoever reads the folder passes by what begins so, also what a kill has left.
+    with replacing(file, prefix="_") as partial, open(partial, "wb") as written:
         with pq.ParquetWriter(written, schema) as writer:
             for table in tables:
                 writer.write_table(table.cast(schema))
@@ -185,11 +193,21 @@ def _replace(file: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
         sync(written)
 
 
-def _drop_errors(file: Path) -> None:
+def read_whole(file: Path) -> pa.Table:
+    """Read a part.
+
+    Raises:
+        OutputFailed: if the file is damaged.
+    """
+    return _open(file).read()
+
+
+def drop_errors(file: Path) -> None:
+    """Write a part again without the rows of what could not be read."""
     reader = _open(file)
     schema = reader.schema_arrow
     kept = (
         table.filter(pa.compute.not_equal(table["status"], Status.ERROR.value))
         for table in _tables(file)
     )
-    _replace(file, kept, schema)
+    replace_table(file, kept, schema)

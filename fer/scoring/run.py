@@ -16,7 +16,9 @@ from fer.columns import Status
 from fer.ensemble import Ensemble
 from fer.recognizer import Recognizer
 from fer.scoring.csv_output import CsvOutput, StdoutOutput
+from fer.scoring.dataset_output import PART_ROWS, DatasetOutput
 from fer.scoring.folder import Entry, Listing, list_folder, local_path
+from fer.scoring.jsonl_output import JsonlOutput
 from fer.scoring.local import score_entries
 from fer.scoring.output import Output, OutputRefused, Run
 from fer.scoring.parquet_output import ParquetOutput
@@ -76,6 +78,7 @@ def score_folder(
     resume: bool = True,
     retry_errors: bool = False,
     limit: int | None = None,
+    part_rows: int = PART_ROWS,
     stop: threading.Event | None = None,
 ) -> Summary:
     """Score the photos of a collection into a table, with a progress bar on stderr.
@@ -83,13 +86,15 @@ def score_folder(
     Args:
         folder: a local folder, a URL that fsspec knows, or another collection's listing, from
             `fer.scoring.sources`.
-        output: a path that ends in `.csv` or `.parquet`, or `-` for CSV on stdout.
+        output: a path that ends in `.csv`, `.jsonl`, `.parquet` or, for a folder of Parquet, `/`;
+            or `-` for CSV on stdout.
         recognizer: the model, by whose name the table calls it.
         engine: what scores; this machine when left out.
         workers: of this machine; as many as there are cores when left out.
         resume: go on with an output of the same run; otherwise replace what is there.
         retry_errors: do the files again that could not be read.
         limit: leave it at the collection's first so many photos.
+        part_rows: rows of each file where the output is a folder.
         stop: once set, the run ends after the photos that were begun.
 
     Raises:
@@ -103,7 +108,9 @@ def score_folder(
     run = describe(listing.name, recognizer)
     run = replace(run, carried={name: str(kind) for name, kind in listing.carried.items()})
     layout = PHOTOS.carrying(listing.carried)
-    table = open_output(output, run, resume=resume, retry_errors=retry_errors, layout=layout)
+    table = open_output(
+        output, run, resume=resume, retry_errors=retry_errors, layout=layout, part_rows=part_rows
+    )
     carried: dict[str, Mapping[str, Any]] = {}
     """Of the photos that are under way, by path."""
 
@@ -153,8 +160,13 @@ def open_output(
     resume: bool = True,
     retry_errors: bool = False,
     layout: Layout = PHOTOS,
+    part_rows: int = PART_ROWS,
 ) -> Output:
     """Open an output, of the kind that its file's ending names.
+
+    Args:
+        output: a path; a folder of Parquet if it ends in `/`, or `-` for stdout.
+        part_rows: of such a folder's files.
 
     Raises:
         OutputRefused: if there is no such kind of table, or it belongs to another run.
@@ -165,23 +177,25 @@ def open_output(
     path = local_path(output)
     if path is None:
         raise OutputRefused(f"The output {output} is a URL: give a file on this machine.")
-    kinds: dict[str, type[CsvOutput] | type[ParquetOutput]] = {
-        ".csv": CsvOutput,
-        ".parquet": ParquetOutput,
-    }
-    if path.suffix.lower() not in kinds:
+    kinds = {".csv": CsvOutput, ".jsonl": JsonlOutput, ".parquet": ParquetOutput}
+    as_folder = str(output).endswith("/")
+    if not as_folder and path.suffix.lower() not in kinds:
         raise OutputRefused(
-            f"The output {path} must end in .csv or .parquet, or be - for CSV on stdout."
+            f"The output {path} must end in .csv, .jsonl or .parquet, or in / for a folder of "
+            "Parquet, or be - for CSV on stdout."
         )
     there = next(parent for parent in path.absolute().parents if parent.exists())
     if not there.is_dir():
         raise OutputRefused(f"The output {path} lies in {there}, which is a file: give another.")
+    options: Any = {"resume": resume, "retry_errors": retry_errors, "layout": layout}
+    if as_folder:
+        if path.exists() and not path.is_dir():
+            raise OutputRefused(f"The output {path} is a file: give a folder.")
+        return DatasetOutput(path, run, part_rows=part_rows, **options)
     if path.exists() and not path.is_file():
         what = "a folder" if path.is_dir() else "no regular file"
         raise OutputRefused(f"The output {path} is {what}: give a file.")
-    return kinds[path.suffix.lower()](
-        path, run, resume=resume, retry_errors=retry_errors, layout=layout
-    )
+    return kinds[path.suffix.lower()](path, run, **options)
 
 
 def describe(name: str, recognizer: Recognizer) -> Run:

@@ -11,13 +11,21 @@ import pandas as pd
 import pytest
 
 from fer.scoring.csv_output import HEADER, CsvOutput, csv_lines
+from fer.scoring.dataset_output import RUN as RUN_FILE
+from fer.scoring.dataset_output import SUCCESS, DatasetOutput
+from fer.scoring.jsonl_output import JsonlOutput
 from fer.scoring.output import OutputFailed, OutputRefused, Paths, Run
 from fer.scoring.parquet_output import ParquetOutput
 from fer.scoring.rows import to_frame
 from fer.scoring.run import open_output
 
 RUN = Run("/photos", "cnn", "digest", {"min_face": 24})
-KINDS = [(CsvOutput, "t.csv"), (ParquetOutput, "t.parquet")]
+KINDS = [
+    (CsvOutput, "t.csv"),
+    (JsonlOutput, "t.jsonl"),
+    (ParquetOutput, "t.parquet"),
+    (DatasetOutput, "t"),
+]
 
 
 def photo(number: int, faces: int = 1, status: str = "ok"):
@@ -38,7 +46,9 @@ def write(kind, path, photos, finished=True, **options):
 
 
 def read(path: Path) -> pd.DataFrame:
-    return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    if path.suffix == ".jsonl":
+        return pd.read_json(path, lines=True)
+    return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
 
 
 @pytest.mark.parametrize(("kind", "name"), KINDS)
@@ -94,10 +104,10 @@ def test_another_run_s_table_is_refused(kind, name, change, sentence, tmp_path):
     made = kind(path, replace(RUN, **change), resume=True, retry_errors=False)
     made.write(photo(1))
     made.close(True)
-    before = path.read_bytes()
+    before = read(path)
     with pytest.raises(OutputRefused, match=f"{sentence}.*--no-resume"):
         kind(path, RUN, resume=True, retry_errors=False)
-    assert path.read_bytes() == before
+    pd.testing.assert_frame_equal(read(path), before)
 
 
 def test_a_file_of_unknown_origin_is_refused(tmp_path):
@@ -123,7 +133,7 @@ def test_a_table_that_another_program_changed_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["t.txt", "t", "t.csv.gz"])
 def test_other_endings_are_refused(name, tmp_path):
-    with pytest.raises(OutputRefused, match=r"\.csv or \.parquet"):
+    with pytest.raises(OutputRefused, match=r"\.csv, \.jsonl or \.parquet"):
         open_output(tmp_path / name, RUN)
 
 
@@ -176,6 +186,33 @@ def test_a_killed_join_of_parts_neither_loses_nor_doubles_rows(tmp_path):
     assert not output.parts.exists()
 
 
+def test_a_dataset_s_parts_have_their_size_and_can_be_read_while_it_grows(tmp_path, monkeypatch):
+    path = tmp_path / "results"
+    monkeypatch.setattr("fer.scoring.dataset_output.SECONDS", 0.0)  # written after each photo
+    for begin in (0, 8):  # as if killed in between: never closed
+        output = DatasetOutput(path, RUN, resume=True, retry_errors=False, part_rows=5)
+        assert len(output.done) == begin // 2
+        for number in range(begin // 2, 8):
+            output.write(photo(number, 2))
+            assert len(pd.read_parquet(path)) == 2 * (number + 1)
+            if number == 3 and not begin:
+                break
+        assert not (path / SUCCESS).exists()
+        os.close(output.folder)
+    write(DatasetOutput, path, [])
+    rows = [len(pd.read_parquet(part)) for part in sorted(path.glob("part-*.parquet"))]
+    assert rows == [6, 6, 4]
+    assert read(path)["path"].nunique() == 8
+    assert (path / SUCCESS).exists()
+    assert (path / RUN_FILE).exists()
+
+
+def test_a_folder_of_other_files_is_not_written_to(tmp_path):
+    (tmp_path / "mine.parquet").touch()
+    with pytest.raises(OutputRefused, match=r"other files \(mine\.parquet\)"):
+        open_output(f"{tmp_path}/", RUN)
+
+
 def test_parts_are_readable_while_it_goes_on(tmp_path):
     output = write(ParquetOutput, tmp_path / "t.parquet", [photo(1), photo(2)], finished=False)
     assert len(pd.read_parquet(output.parts)) == 2
@@ -185,11 +222,12 @@ def test_parts_are_readable_while_it_goes_on(tmp_path):
 @pytest.mark.parametrize(("kind", "name"), KINDS)
 def test_a_full_disk_keeps_what_is_complete(kind, name, tmp_path, monkeypatch, small_files_only):
     monkeypatch.setattr("fer.scoring.parquet_output.PART_ROWS", 10)
+    monkeypatch.setattr("fer.scoring.dataset_output.SECONDS", 0.0)
     path = tmp_path / name
     output = kind(path, RUN, resume=True, retry_errors=False)
     for number in range(20):
         output.write(long(number))
-    small_files_only((path.stat().st_size if path.exists() else 0) + 1500)
+    small_files_only((path.stat().st_size if path.is_file() else 0) + 1500)
     numbers = iter(range(20, 1000))
     with pytest.raises(OutputFailed, match=r"written: File too large\. .* goes on from there"):
         any(output.write(long(number)) for number in numbers)

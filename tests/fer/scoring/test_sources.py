@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from functools import partial
 
 import fsspec
 import pandas as pd
@@ -308,8 +309,18 @@ def test_a_dry_run_counts_and_writes_nothing(face, tmp_path):
     assert "Say where the table goes" in score(tmp_path).stderr
 
 
-@pytest.mark.parametrize("form", ["list", "manifest", "tar", "parquet"])
-def test_killed_in_the_middle_each_form_ends_with_the_same_rows(form, face, tmp_path):
+def done_before(written):
+    """Return how many rows a killed run left; of a file, those that are surely whole."""
+    if written.is_dir():
+        return len(pd.read_parquet(written))
+    return written.read_bytes().count(b"\n") - 1
+
+
+@pytest.mark.parametrize(
+    ("form", "output"),
+    [("list", "o.csv"), ("manifest", "o.jsonl"), ("tar", "o/"), ("parquet", "o.csv")],
+)
+def test_killed_in_the_middle_each_form_ends_with_the_same_rows(form, output, face, tmp_path):
     names = [f"{number:03}.jpg" for number in range(60)]
     photos = {name: face if number % 7 else b"broken" for number, name in enumerate(names)}
     for name, data in photos.items():
@@ -329,18 +340,37 @@ def test_killed_in_the_middle_each_form_ends_with_the_same_rows(form, face, tmp_
         images(tmp_path / "p.parquet", rows, id=ids)
         source = ["p.parquet"]
     command = [sys.executable, "-m", "fer", "score", *source, "--model", "cnn", "--workers", "1"]
-    undisturbed = [*command, "-o", "whole.csv"]
-    assert subprocess.run(undisturbed, cwd=tmp_path, check=False).returncode == ERRORS
-    output = tmp_path / "out.csv"
+    command += ["--part-rows", "4"]
+
+    def run(output):
+        done = subprocess.run([*command, "-o", output], cwd=tmp_path, check=False)
+        assert done.returncode == ERRORS
+
+    def table(output):
+        there = tmp_path / output
+        if output.endswith("/"):
+            return pd.read_parquet(there) if list(there.glob("part-*")) else []
+        if not there.exists():
+            return []
+        readers = {".csv": pd.read_csv, ".jsonl": partial(pd.read_json, lines=True)}
+        return readers[there.suffix](there)
+
+    run(f"whole {output}")
     with subprocess.Popen([*command, "-o", output], cwd=tmp_path) as running:
-        while running.poll() is None and not (output.exists() and output.stat().st_size > 1500):
+        written = tmp_path / output
+        while running.poll() is None and not (
+            len(list(written.glob("part-*"))) > 1
+            or (written.is_file() and written.stat().st_size > 1500)
+        ):
             time.sleep(0.002)
         running.send_signal(signal.SIGKILL)
     assert running.returncode == -signal.SIGKILL
-    assert 0 < output.read_bytes().count(b"\n") < 61
-    assert subprocess.run([*command, "-o", output], cwd=tmp_path, check=False).returncode == ERRORS
-    assert output.read_bytes() == (tmp_path / "whole.csv").read_bytes()
-    assert len(pd.read_csv(output)) == 60
+    assert 0 < done_before(written) < 60
+    assert not (written / "_SUCCESS").exists()
+    run(output)
+    pd.testing.assert_frame_equal(table(output), table(f"whole {output}"))
+    assert len(table(output)) == 60
+    assert (written / "_SUCCESS").exists() == output.endswith("/")
 
 
 def test_a_bucket_of_the_hub_is_a_file_system():
