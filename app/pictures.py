@@ -3,7 +3,8 @@
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -19,18 +20,33 @@ HIDINGS: dict[str, Hiding | None] = {"shown": None, "blurred": "blurred", "cover
 """How a picture's faces may be given away, as the pages call it."""
 
 
-def pick_hiding(key: str, pictures: str = "pictures") -> Hiding | None:
-    """Ask how the faces are hidden in the pictures that are given away, if they are."""
-    several = pictures == "pictures"
-    picked = st.segmented_control(
-        f"Faces in the {pictures}",
-        list(HIDINGS),
-        default="shown",
-        required=True,
-        key=key,
-        help="Faces that were not found stay to be seen." if several else None,
-    )
-    return HIDINGS[picked]
+def offer_pictures(
+    label: str, make: Callable[[Hiding | None], bytes], name: str, mime: str, note: str = ""
+) -> None:
+    """Offer pictures with their boxes, a download for each way to give their faces away.
+
+    There is no choice beside one button: until the page has run again, that button would give
+    what was chosen before, and so show faces that were to be covered.
+
+    Args:
+        label: what is given away.
+        make: makes the file, when a button is pressed.
+        name: of the file.
+        mime: its kind.
+        note: what else is to be said of it.
+    """
+    with st.popover(label, icon=":material/download:"):
+        for said, hiding in HIDINGS.items():
+            st.download_button(
+                f"Faces {said}",
+                partial(make, hiding),
+                name,
+                mime,
+                icon=":material/download:",
+                on_click="ignore",
+                key=f"{label}-{said}",
+            )
+        st.caption(f"Faces that were not found stay to be seen. {note}".strip())
 
 
 def jpeg(picture: Image.Image) -> bytes:

@@ -10,12 +10,12 @@ from app.batch.gallery import show_gallery
 from app.batch.ways_in import jobs
 from app.choice import ask_choice, select
 from app.figures.emotions import emotion_counts
-from app.pictures import pick_hiding, with_faces, zipped
+from app.pictures import offer_pictures, with_faces, zipped
 from app.server.jobs import Job, to_csv, to_excel_csv, to_pandas, to_parquet
 from app.shared import show_rows
 from app.work import WorkPage
 from fer.emotions import EMOTIONS
-from fer.wording import duration
+from fer.wording import counted, duration
 
 LIVE_ROWS = 50  # newest rows shown while a batch is being scored
 TABLE_ROWS = 5_000  # rows of a result sent to the browser; the downloads have all
@@ -123,21 +123,16 @@ def show_result(job: Job) -> None:
 
 def download_pictures(job: Job) -> None:
     """Offer the photos with their boxes as a zip, their faces shown or hidden."""
-    with st.popover("Pictures", icon=":material/folder_zip:"):
-        hiding = pick_hiding("hiding-batch")
-        st.download_button(
-            f"{len(job.pictures):,} photos as a zip",
-            lambda: zipped(
-                (path, with_faces(data, job.rows_of(path), hiding=hiding))
-                for path, data in job.pictures.items()
-            ),
-            "emotions.zip",
-            "application/zip",
-            icon=":material/download:",
-            on_click="ignore",
-            key="download-pictures",
-            help="Small pictures: the photos themselves were let go.",
-        )
+    offer_pictures(
+        f"{counted(len(job.pictures), 'picture')} as a zip",
+        lambda hiding: zipped(
+            (path, with_faces(data, job.rows_of(path), hiding=hiding))
+            for path, data in job.pictures.items()
+        ),
+        "emotions.zip",
+        "application/zip",
+        "Small pictures: the photos themselves were let go.",
+    )
 
 
 PAGE = WorkPage("batch", "photos", jobs)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.photos.album import Album
 from app.photos.views import zip_of_pictures
-from app.pictures import pick_hiding
+from app.pictures import offer_pictures
 from fer.scoring.csv_output import HEADER, csv_lines
 from fer.scoring.rows import to_frame
 
@@ -30,17 +30,12 @@ def show_downloads(album: Album, model: str, rows: list[dict[str, Any]]) -> None
                 help="All faces, with their boxes in pixels of the upright photo.",
             )
         if len(album.shots) > 1:
-            with st.popover("Pictures", icon=":material/folder_zip:"):
-                hiding = pick_hiding("hiding-all")
-                st.download_button(
-                    "Download all as a zip",
-                    lambda: zip_of_pictures(album, model, hiding),
-                    "emotions.zip",
-                    "application/zip",
-                    icon=":material/download:",
-                    on_click="ignore",
-                    key="download-pictures",
-                )
+            offer_pictures(
+                "Pictures as a zip",
+                lambda hiding: zip_of_pictures(album, model, hiding),
+                "emotions.zip",
+                "application/zip",
+            )
 
 
 def to_json(rows: list[dict[str, Any]]) -> str:

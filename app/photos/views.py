@@ -14,7 +14,7 @@ from app.choice import ORDERS, ask_choice, ordered, select
 from app.figures.emotions import probability_bars
 from app.photos.album import PORTRAIT_SIDE, Album, Found, Shot
 from app.photos.scored import asked, visitors_album
-from app.pictures import jpeg, pick_hiding, zipped
+from app.pictures import jpeg, offer_pictures, zipped
 from app.shared import load_recognizer
 from fer.drawing import Hiding, annotate, colours_of, hide, tint
 from fer.emotions import EMOTIONS
@@ -237,17 +237,12 @@ def show_way_back(album: Album, shot: Shot) -> None:
 
 def download_picture(album: Album, shot: Shot, model: str) -> None:
     """Offer the picture with its boxes, its faces shown or hidden."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        hiding = pick_hiding("hiding", "picture")
-        st.download_button(
-            "Picture",
-            lambda: jpeg(picture_of(album, shot, model, hiding=hiding)),
-            f"{PurePosixPath(shot.name).stem}-emotions.jpg",
-            "image/jpeg",
-            icon=":material/download:",
-            on_click="ignore",
-            key="download-picture",
-        )
+    offer_pictures(
+        "Picture",
+        lambda hiding: jpeg(picture_of(album, shot, model, hiding=hiding)),
+        f"{PurePosixPath(shot.name).stem}-emotions.jpg",
+        "image/jpeg",
+    )
 
 
 def zip_of_pictures(album: Album, model: str, hiding: Hiding | None) -> bytes:

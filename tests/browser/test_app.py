@@ -32,10 +32,10 @@ def test_a_photo_is_named_and_downloads(page, photos, tmp_path):
     expect(page.get_by_text("1 · happy")).to_be_visible()
     expect(page.get_by_role("img", name="1 face found")).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(1)
+    page.get_by_role("button", name="Picture", exact=True).click()
     for hiding in ("shown", "covered"):
-        page.get_by_role("radio", name=hiding).click()
         with page.expect_download() as download:
-            page.get_by_role("button", name="Picture", exact=True).click()
+            page.get_by_role("button", name=f"Faces {hiding}").click()
         download.value.save_as(tmp_path / f"{hiding}.jpg")
     shown, covered = (Image.open(tmp_path / f"{name}.jpg") for name in ("shown", "covered"))
     assert shown.size == covered.size == (512, 512)

@@ -126,7 +126,9 @@ def test_a_zip_is_scored_and_every_file_accounted_for(mixed):
         "CSV: 3 rows",
         "Parquet: 3 rows",
         "CSV for Excel: 3 rows",
-        "2 photos as a zip",
+        "Faces shown",
+        "Faces blurred",
+        "Faces covered",
     ]
 
 

@@ -86,7 +86,9 @@ def test_a_photo_gives_its_face(app, astronaut):
     assert [button.label for button in app.get("download_button")] == [
         "Download CSV",
         "Download JSON",
-        "Picture",
+        "Faces shown",
+        "Faces blurred",
+        "Faces covered",
     ]
 
 
