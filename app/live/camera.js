@@ -5,7 +5,7 @@
 
 const MINUTE = 60_000; // ms that the timeline shows
 const LEAST = 100; // ms between two pictures: faster than ten a second nobody reads
-const PATIENCE = 8_000; // ms after which an answer is not waited for any more
+const PATIENCE = 4_000; // ms for which an answer is waited for: a run of the whole page may lose one
 const GAP = 2_000; // ms without an answer from which on nothing is drawn
 const SHOWN = 6; // people with a timeline
 const QUALITY = 0.8; // of the JPEGs
