@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fer.errors import FerError, HubError, UnknownModel, UnreadableImage
     from fer.faces.boxes import Box
     from fer.recognizer import Face, Recognizer
+    from fer.scoring.rows import faces_to_frame
 
 __version__ = "0.1.0"
 
@@ -27,6 +28,7 @@ __all__ = [
     "UnknownModel",
     "UnreadableImage",
     "__version__",
+    "faces_to_frame",
 ]
 
 _HOMES = {
@@ -38,6 +40,7 @@ _HOMES = {
     "Recognizer": "fer.recognizer",
     "UnknownModel": "fer.errors",
     "UnreadableImage": "fer.errors",
+    "faces_to_frame": "fer.scoring.rows",
 }
 
 

@@ -6,7 +6,8 @@
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,6 +64,8 @@ class Face:
     """Calibrated, one for each of `fer.emotions.EMOTIONS`; they sum to 1."""
     threshold: float = 0.0
     """The model's: see `fer.config.ModelConfig.threshold`."""
+    embedding: tuple[float, ...] | None = None
+    """What the network's last layer decides by, if it was asked for."""
 
     @property
     def emotion(self) -> str:
@@ -165,11 +168,12 @@ class Recognizer:
         network = artifact.load_network()
         return cls(artifact.config, network, detector, device, artifact.name)
 
-    def recognize(self, photos: Sequence[Source]) -> list[list[Face]]:
+    def recognize(self, photos: Sequence[Source], *, embeddings: bool = False) -> list[list[Face]]:
         """Find the faces of each photo and name their emotions.
 
         Args:
             photos: PIL images, uint8 arrays, paths or the bytes of files.
+            embeddings: whether each face gets its `embedding`.
 
         Returns:
             For each photo its faces in reading order. A small square picture in which no
@@ -179,19 +183,22 @@ class Recognizer:
             UnreadableImage: if a photo cannot be read; `recognize_each` goes on with the rest.
         """
         results = []
-        for found in self.recognize_each(photos):
+        for found in self.recognize_each(photos, embeddings=embeddings):
             if isinstance(found, UnreadableImage):
                 raise found
             results.append(found)
         return results
 
-    def recognize_each(self, photos: Iterable[Source]) -> Iterator[list[Face] | UnreadableImage]:
+    def recognize_each(
+        self, photos: Iterable[Source], *, embeddings: bool = False
+    ) -> Iterator[list[Face] | UnreadableImage]:
         """Yield the faces of each photo, in order, or what is wrong with it.
 
         Photos are read, and their faces found and classified, a batch at a time.
 
         Args:
             photos: as for `recognize`; taken as they are needed.
+            embeddings: as for `recognize`.
 
         Raises:
             UnreadableImage: if it is a photo itself, whose bytes or lines would pass for photos.
@@ -209,24 +216,51 @@ class Recognizer:
                 # A new one: that which was raised holds on to the file and its pixels.
                 batch.append(UnreadableImage(str(error)))
             if len(batch) >= BATCH_PHOTOS or pixels >= BATCH_PIXELS:
-                yield from self._recognize_batch(batch)
+                yield from self._recognize_batch(batch, embeddings)
                 batch, pixels = [], 0
-        yield from self._recognize_batch(batch)
+        yield from self._recognize_batch(batch, embeddings)
 
     def _recognize_batch(
-        self, batch: Sequence[Photo | UnreadableImage]
+        self, batch: Sequence[Photo | UnreadableImage], embeddings: bool
     ) -> Iterator[list[Face] | UnreadableImage]:
         readable = [photo for photo in batch if isinstance(photo, Photo)]
         detections = self.detector.detect([photo.image for photo in readable])
         cut = [self.cut_out(*pair) for pair in zip(readable, detections, strict=True)]
         crops = Crops.join([crops for _, crops in cut]) if cut else None
-        shares = iter(self.probabilities(crops).tolist() if crops else [])
+        with self._watched(embeddings) as seen:
+            shares = iter(self.probabilities(crops).tolist() if crops else [])
+        vectors = iter(self._embeddings(seen).tolist() if seen else [])
         places = iter([places for places, _ in cut])
         for photo in batch:
             if isinstance(photo, UnreadableImage):
                 yield photo
             else:
-                yield [self.face(place, next(shares)) for place in next(places)]
+                faces = [self.face(place, next(shares)) for place in next(places)]
+                yield [
+                    replace(face, embedding=tuple(next(vectors))) if embeddings else face
+                    for face in faces
+                ]
+
+    @contextmanager
+    def _watched(self, wanted: bool) -> Iterator[list[Tensor]]:
+        """Gather what goes into the network's last layer in the block, call by call."""
+        seen: list[Tensor] = []
+        if not wanted:
+            yield seen
+            return
+        if isinstance(self.network, Ensemble):
+            raise FerError("An ensemble has no embeddings of its own: ask one of its members.")
+        last = [layer for layer in self.network.modules() if isinstance(layer, nn.Linear)][-1]
+        hook = last.register_forward_pre_hook(lambda _, given: seen.append(given[0].cpu()))
+        try:
+            yield seen
+        finally:
+            hook.remove()
+
+    def _embeddings(self, seen: Sequence[Tensor]) -> Tensor:
+        """Return float32 `[N, D]`; where the mirror image is asked too, the mean of both views."""
+        views = 2 if self.config.preprocessing.mirrored else 1
+        return torch.stack([torch.cat(list(seen[view::views])) for view in range(views)]).mean(0)
 
     def face(self, place: Place, probabilities: Sequence[float]) -> Face:
         """Return a face with this model's answer to it, a row of `probabilities`."""

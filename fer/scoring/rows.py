@@ -1,7 +1,8 @@
 """The table's columns and the rows of one photo."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -102,6 +103,35 @@ def count_faces(rows: Sequence[dict[str, Any]]) -> int:
 def safe_path(path: str) -> str:
     """Put `./` before a relative path that a spreadsheet would run as a formula."""
     return f"./{path}" if path.startswith(FORMULA_STARTS) else path
+
+
+def faces_to_frame(
+    photos: Sequence[str | Path], results: Iterable[Sequence[Face] | Exception]
+) -> pd.DataFrame:
+    """Return what a recognizer found as a table: a row a face, and one for each photo without.
+
+    Args:
+        photos: their names, for the column `path`.
+        results: of `Recognizer.recognize` or `recognize_each`, for the same photos.
+
+    Returns:
+        The columns of `fer score` but for `width`, `height` and `model`, and `embedding` where
+        faces have theirs.
+    """
+    rows = []
+    for photo, found in zip(photos, results, strict=True):
+        if isinstance(found, Exception):
+            rows.append(error_row(str(photo), found, ""))
+            continue
+        named = photo_rows(str(photo), (0, 0), found, "")
+        for row, face in zip(named, found, strict=False):  # without a face there is a row, too
+            if face.embedding:
+                row["embedding"] = face.embedding
+        rows += named
+    table = to_frame(rows).drop(columns=["width", "height", "model"])
+    if any("embedding" in row for row in rows):
+        table["embedding"] = [row.get("embedding") for row in rows]
+    return table
 
 
 def to_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:

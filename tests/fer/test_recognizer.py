@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from fer.emotions import EMOTIONS
-from fer.errors import UnreadableImage
+from fer.errors import FerError, UnreadableImage
 from fer.faces.boxes import Box
 from fer.recognizer import Face, Recognizer
 
@@ -142,3 +142,24 @@ def test_one_photo_where_several_are_meant_is_refused(recognizer, astronaut, tmp
 def test_what_is_no_photo_is_one_sentence(odd, recognizer):
     with pytest.raises(UnreadableImage, match=r"\.$"):
         recognizer.recognize([odd])
+
+
+@pytest.mark.parametrize("model", ["cnn", "mobilenet"])
+def test_from_an_embedding_the_last_layer_gives_the_same_answer(model, astronaut):
+    recognizer = Recognizer.from_pretrained(model)
+    crop = astronaut.crop((150, 20, 310, 200))
+    (plain,), (face,) = recognizer.recognize([crop]), recognizer.recognize([crop], embeddings=True)
+    assert [f.probabilities for f in plain] == [f.probabilities for f in face]
+    assert plain[0].embedding is None
+    last = [layer for layer in recognizer.network.modules() if isinstance(layer, torch.nn.Linear)][
+        -1
+    ]
+    logits = last(torch.tensor(face[0].embedding)) / recognizer.config.temperature
+    # The mean of two views' embeddings is near the mean of their answers, not equal to it.
+    near = 0.1 if recognizer.config.preprocessing.mirrored else 1e-5
+    assert logits.softmax(0).tolist() == pytest.approx(face[0].probabilities, abs=near)
+
+
+def test_an_ensemble_has_no_embeddings(astronaut):
+    with pytest.raises(FerError, match="ask one of its members"):
+        Recognizer.from_pretrained("ensemble").recognize([astronaut], embeddings=True)
