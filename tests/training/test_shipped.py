@@ -9,6 +9,8 @@ import torch
 
 from fer.artifacts import MODELS, Artifact, list_models
 from fer.artifacts.report import accuracy_interval, predicted_labels
+from fer.artifacts.robustness import CORRUPTIONS, Robustness
+from fer.artifacts.store import ROBUSTNESS
 from fer.ferplus import MEASURES
 from fer.networks import predict_logits
 from tools.model_table import README, with_asked, with_table
@@ -30,7 +32,7 @@ def test_it_is_whole(folder, metrics):
     # An ensemble's weights are in its members' folders.
     own = {path.name for path in Artifact(folder).weight_files.values() if path.parent == folder}
     index = {"model.safetensors.index.json"} if len(own) > 1 else set()
-    assert {path.name for path in folder.iterdir()} == own | index | {
+    assert {path.name for path in folder.iterdir()} - {ROBUSTNESS} == own | index | {
         "config.json", "metrics.json", "predictions.parquet", "history.csv", "recipe.toml",
         "README.md", "confusion.png",
     }  # fmt: skip
@@ -70,6 +72,17 @@ def test_labels_and_votes_are_the_data_set_s(folder, data):
     assert predictions["row"].tolist() == test.rows.tolist()
     assert predictions["label"].tolist() == test.labels.tolist()
     assert predictions["majority"].tolist() == test.majority.tolist()
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_undisturbed_images_are_named_right_as_often_as_stated(folder, measure):
+    artifact = Artifact(folder)
+    found = Robustness.read(artifact)
+    if found is None:
+        pytest.skip("not measured on disturbed images")
+    stated = artifact.figures("test", measure)
+    assert (found.images[measure], found.clean[measure]) == (stated["images"], stated["correct"])
+    assert found.corrupted[measure].keys() == CORRUPTIONS.keys()
 
 
 def test_weights_give_the_stated_accuracy(cnn_folder, data):
