@@ -6,11 +6,11 @@ Everything shown is read from the models' folders; weights are loaded only to ti
 import streamlit as st
 
 from app.compare.answer import short_answer
-from app.compare.board import show_answers, show_leaderboard, show_references
+from app.compare.board import show_answers, show_leaderboard, show_references, show_rivals
 from app.compare.breaks import breaks
 from app.compare.cost import cost
 from app.compare.head_to_head import head_to_head
-from app.compare.measure import pick_measure, say_measure
+from app.compare.measure import on_images, pick_images, pick_measure, say_measure
 from app.compare.models import by_label, leaderboard, read_all, read_histories
 from app.compare.own_data import own_data
 from app.compare.people import people
@@ -40,17 +40,24 @@ if not found:
 answer = st.container()
 with st.container(horizontal=True):
     measure = pick_measure(found)
+    unseen = pick_images()
     emotion = st.selectbox("For", EMOTIONS, index=1, key="emotion", bind="query-params", width=140)
 models = {
-    name: Predictions(name, artifact.labelled(measure), artifact.config.temperature)
+    name: Predictions(
+        name, on_images(artifact.labelled(measure), unseen), artifact.config.temperature
+    )
     for name, artifact in found.items()
     if measure in artifact.measures
 }
 colours = model_colours(list(found))
 table = leaderboard(found, models, measure)
 ranked = table["model"].tolist()
-say_measure(measure, max(len(predictions.table) for predictions in models.values()), found)
-answer.markdown(f"#### {short_answer(table, models, emotion)}")
+most = max(len(predictions.table) for predictions in models.values())
+say_measure(measure, most, unseen, found)
+own = table[[found[name].source is None for name in ranked]].reset_index(drop=True)
+if len(own):
+    own_models = {name: models[name] for name in own["model"]}
+    answer.markdown(f"#### {short_answer(own, own_models, emotion)}")
 chosen_names = st.pills(
     "Compare",
     ranked,
@@ -74,6 +81,7 @@ if view == "Overview":
     show_answers(table, models, emotion)
     st.subheader("Leaderboard")
     show_leaderboard(table)
+    show_rivals(found)
     show_references(by_label(found))
 elif view == "Cost":
     cost(table, found, colours)
@@ -84,7 +92,8 @@ elif not chosen:
 elif view == "When to trust it":
     trust(chosen, {name: artifact.config.threshold for name, artifact in found.items()}, colours)
 elif view == "What people agree on":
-    people(chosen, artifacts, colours)
+    tables = {artifact.name: on_images(artifact.predictions, unseen) for artifact in artifacts}
+    people(chosen, tables, colours)
 elif view == "When it breaks":
     breaks(artifacts, measure, colours)
 elif view == "Confusion":

@@ -11,6 +11,7 @@ import pandas as pd
 from fer.artifacts import MODELS, Artifact
 from fer.artifacts.report import VOTES, accuracy_interval, predicted_labels
 from fer.columns import PROBABILITIES
+from fer.compare.fer2013 import IN_TRAIN
 from fer.compare.metrics import Predictions
 from fer.emotions import EMOTIONS
 from fer.ferplus import ANSWERS, OF_EMOTIONS
@@ -21,9 +22,8 @@ def make_model(folder: Path, seed: int, help_from_labels: float = 0.25) -> Path:
 
     The same arguments give the same predictions.
     """
-    shutil.copytree(
-        MODELS / "cnn", folder, ignore=shutil.ignore_patterns("*.safetensors", "README.md")
-    )
+    of_the_cnn_alone = ("*.safetensors", "robustness.json", "README.md")
+    shutil.copytree(MODELS / "cnn", folder, ignore=shutil.ignore_patterns(*of_the_cnn_alone))
     path = folder / "predictions.parquet"
     table = pd.read_parquet(path)
     generator = np.random.default_rng(seed)
@@ -48,15 +48,18 @@ def state_figures(folder: Path) -> None:
     metrics = artifact.metrics
     for measure in ("label", "votes") if VOTES in artifact.predictions else ("label",):
         table = artifact.labelled(measure)
-        right, images = int((predicted_labels(table) == table["label"]).sum()), len(table)
+        right = predicted_labels(table) == table["label"]
         test = metrics["splits"]["test"]
         stated = test if measure == "label" else test.setdefault("votes", {})
-        stated.setdefault(artifact.views, {}).update(
-            images=images,
-            correct=right,
-            accuracy=right / images,
-            accuracy_interval_95=accuracy_interval(right, images),
-        )
+        groups = {artifact.views: right, "not_in_train": right[~table["row"].isin(IN_TRAIN)]}
+        for name, group in groups.items():
+            correct, images = int(group.sum()), len(group)
+            stated.setdefault(name, {}).update(
+                images=images,
+                correct=correct,
+                accuracy=correct / images,
+                accuracy_interval_95=accuracy_interval(correct, images),
+            )
     (folder / "metrics.json").write_text(json.dumps(metrics))
 
 

@@ -27,6 +27,7 @@ from torchmetrics.functional.classification import (
 from app.compare.measure import NAMES
 from fer.artifacts import MODELS, Artifact, list_models
 from fer.artifacts.robustness import CORRUPTIONS
+from fer.compare.fer2013 import IN_TRAIN
 from fer.emotions import EMOTIONS
 from fer.ferplus import ANSWERS, Measure
 
@@ -265,19 +266,39 @@ def check_references(app: AppTest, names: list[str]) -> None:
     table = app.dataframe[1].value
     assert table["accuracy"].is_monotonic_decreasing
     for name in names:
+        if Artifact.find(name).source:
+            assert name not in set(table["name"]), name
+            continue
         (shown,) = table[(table["ours"] != "") & (table["name"] == name)]["accuracy"]
         same(f"{name} beside what others report", shown, Recomputed(name).right.mean())
 
 
+def check_unseen(models: dict[str, Recomputed], measure: Measure, name_of_measure: str) -> None:
+    """Check accuracy without the images that stand in train against what the pixels said."""
+    app = open_page([], "Overview", measure=name_of_measure, unseen="true")
+    board = app.dataframe[0].value.set_index("model")
+    votes = ("votes",) if measure == "votes" else ()
+    for name in models:
+        stated = Artifact.find(name).get("splits", "test", *votes, "not_in_train", "accuracy")
+        same(f"{name} on unseen images", board.loc[name, "accuracy"], stated)
+
+
 def check_paired(
-    first: str, second: str, models: dict[str, Recomputed], name_of_measure: str
+    first: str,
+    second: str,
+    models: dict[str, Recomputed],
+    name_of_measure: str,
+    unseen: bool = False,
 ) -> None:
-    """Check McNemar's test and the counts behind it, over all images and by emotion."""
+    """Check McNemar's test and the counts behind it, over all images or the unseen alone."""
     app = open_page([first, second], "Head to head", measure=name_of_measure,
-                    first=first, second=second)  # fmt: skip
+                    first=first, second=second, unseen=str(unseen).lower())  # fmt: skip
     a, b = models[first], models[second]
     assert (a.row == b.row).all()
     parts = [a.right & b.right, a.right & ~b.right, ~a.right & b.right, ~a.right & ~b.right]
+    if unseen:
+        kept = np.array([row not in IN_TRAIN for row in a.row])
+        parts = [part & kept for part in parts]
     shown = [trace["x"][0] for trace in drawn(app, "duel")]
     same(f"{first} against {second}", shown, [part.sum() for part in parts])
     p_value = binomtest(int(parts[1].sum()), int((parts[1] | parts[2]).sum())).pvalue
@@ -328,6 +349,10 @@ def check_measure(name_of_measure: str, measure: Measure) -> None:
     check_curves(open_page(names, "Learning curves", measure=name_of_measure), names)
     if len(names) > 1:
         check_paired(names[0], names[1], models, name_of_measure)
+    check_unseen(models, measure, name_of_measure)
+    for rival in (name for name in names if Artifact.find(name).source):
+        for unseen in (False, True):
+            check_paired(names[0], rival, models, name_of_measure, unseen)
     print("The page's short answer:")
     print(f"  {app.markdown[0].value}")
     for metric in app.metric:

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app.compare.images import numbers
+from fer.artifacts import Artifact
 from fer.compare.metrics import Predictions, best_by_emotion, per_emotion
 from fer.compare.paired import paired_comparison
 from fer.compare.references import REFERENCES
@@ -125,6 +126,24 @@ def show_leaderboard(table: pd.DataFrame) -> None:
         alt="The models with their accuracy, its interval, and what they cost",
     )
     numbers(table, "leaderboard")
+
+
+def show_rivals(found: Mapping[str, Artifact]) -> None:
+    """Say of the other projects' networks whose they are, and what they may have learnt from."""
+    rivals = [artifact for artifact in found.values() if artifact.source]
+    if not rivals:
+        return
+    names = ", ".join(artifact.name for artifact in rivals)
+    with st.expander(f"Other projects' networks: {names}", icon=":material/groups:"):
+        st.markdown(
+            "Asked for the same pixels, as their own packages prepare a face and answer: one view, "
+            "nothing fitted to these images. Their weights are not here."
+        )
+        for artifact in rivals:
+            st.markdown(
+                f"**{artifact.name}**: {artifact.config.purpose}. {artifact.source}; "
+                f"licence: {artifact.get('licence')}. {artifact.get('learnt_from')}."
+            )
 
 
 def with_references(ours: pd.DataFrame) -> pd.DataFrame:

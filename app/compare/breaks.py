@@ -26,11 +26,11 @@ def breaks(artifacts: Sequence[Artifact], measure: Measure, colours: Mapping[str
             continue
         if found is not None:
             measured[artifact.name] = found
-    if missing := [artifact.name for artifact in artifacts if artifact.name not in measured]:
-        st.caption(
-            f"Not measured: {', '.join(missing)}; `python -m training robustness NAME --data DIR` "
-            "does."
-        )
+    if missing := [artifact for artifact in artifacts if artifact.name not in measured]:
+        names = ", ".join(artifact.name for artifact in missing)
+        does = "; `python -m training robustness NAME --data DIR` does"
+        own = any(artifact.has_weights for artifact in missing)
+        st.caption(f"Not measured on disturbed images: {names}{does if own else ''}.")
     table = severity_table(measured, measure)
     if table.empty:
         st.info(

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from app.shared import find_artifact, offered_models
-from fer.artifacts import Artifact, store
+from app.shared import VARIABLE, find_artifact, offered_models
+from fer.artifacts import RIVALS, Artifact, list_models, list_rivals, store
 from fer.artifacts.timing import Timing
 from fer.compare.metrics import Predictions, summarize
 from fer.errors import FerError
@@ -31,7 +31,8 @@ def read_all() -> tuple[dict[str, Artifact], dict[str, str]]:
     """Return the models that can be compared, and the reason for each that cannot."""
     found: dict[str, Artifact] = {}
     reasons: dict[str, str] = {}
-    for name in offered_models():
+    given = os.environ.get(VARIABLE)
+    for name in offered_models() if given else [*list_models(), *list_rivals()]:
         try:
             folder = find_artifact(name).path
             paths = [folder / file for file in FILES]
@@ -39,9 +40,10 @@ def read_all() -> tuple[dict[str, Artifact], dict[str, str]]:
             found[name] = read_artifact(name, folder, (str(folder), *stamp))
         except FerError as error:
             reasons[name] = without_place(error)
-    if not os.environ.get("FER_MODELS"):
+    if not given:
         for path in sorted(store.MODELS.glob("*/")):
-            if not (path / "config.json").exists() and path.suffix not in (".partial", ".old"):
+            known = (path / "config.json").exists() or path.name == RIVALS
+            if not known and path.suffix not in (".partial", ".old"):
                 reasons[path.name] = f"{path.name} has no config.json."
     return found, reasons
 
@@ -94,8 +96,12 @@ def leaderboard(
 
 
 def by_label(found: dict[str, Artifact]) -> pd.DataFrame:
-    """Return `model`, `init` and test `accuracy` by FER-2013's label, as published work has it."""
-    lines = [(name, item.get("init"), item.accuracy("test")) for name, item in found.items()]
+    """Return `model`, `init` and test `accuracy` by FER-2013's label of this project's models."""
+    lines = [
+        (name, item.get("init"), item.accuracy("test"))
+        for name, item in found.items()
+        if not item.source
+    ]
     return pd.DataFrame(lines, columns=["model", "init", "accuracy"])
 
 

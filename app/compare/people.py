@@ -8,7 +8,6 @@ import streamlit as st
 
 from app.compare.images import numbers, show, show_images
 from app.figures.trust import against_agreement, beside_ceiling
-from fer.artifacts import Artifact
 from fer.artifacts.report import VOTES, accuracy_interval
 from fer.columns import PROBABILITIES
 from fer.compare.agreement import LeftOut, by_agreement, suspect_labels
@@ -19,23 +18,22 @@ MANY = 30
 
 
 def people(
-    models: Sequence[Predictions], artifacts: Sequence[Artifact], colours: Mapping[str, str]
+    models: Sequence[Predictions], tables: Mapping[str, pd.DataFrame], colours: Mapping[str, str]
 ) -> None:
     """Show accuracy by agreement, the ceiling that annotators set, and labels to doubt.
 
     Args:
         models: predictions, with the labels of the measure that is chosen.
-        artifacts: the same models' folders.
+        tables: the same models' predictions for all images, with FER-2013's label.
     """
-    voted = [artifact for artifact in artifacts if VOTES in artifact.predictions]
-    if not voted:
+    known = {name: table for name, table in tables.items() if VOTES in table}
+    if not known:
         st.info(
             "The chosen models' folders do not know the votes: `python -m training evaluate NAME "
             "--data DIR --write` measures them anew.",
             icon=":material/how_to_vote:",
         )
         return
-    known = {artifact.name: artifact.predictions for artifact in voted}
     show_ceiling(known, colours)
     show_agreement(
         [predictions for predictions in models if predictions.name in known], known, colours

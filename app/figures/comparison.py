@@ -15,11 +15,11 @@ from app.figures.style import GREY, finish
 from fer.compare.references import HUMAN_ACCURACY, HUMAN_SPREAD
 from fer.emotions import COLOURS, EMOTIONS
 
-# Paul Tol's bright scheme and three of his vibrant and muted ones: mid-tones, told apart by
-# colour-blind readers and on white and near-black pages alike.
+# Paul Tol's bright scheme and three of his vibrant and muted ones, then others: mid-tones, the
+# first of them told apart by colour-blind readers, all on white and near-black pages alike.
 MODEL_COLOURS = (
     "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#ee7733", "#009988",
-    "#8866cc", "#999933",
+    "#8866cc", "#999933", "#9c755f", "#56b4e9", "#d55e00", "#7f9f3f", "#c06ca8", "#808a96",
 )  # fmt: skip
 
 

@@ -1,14 +1,25 @@
 """A model is a folder: find it, read it, check it, write it, take it from the Hub."""
 
-from fer.artifacts.store import DEFAULT_MODEL, FILES, MODELS, Artifact, list_models, local_folders
+from fer.artifacts.store import (
+    DEFAULT_MODEL,
+    FILES,
+    MODELS,
+    RIVALS,
+    Artifact,
+    list_models,
+    list_rivals,
+    local_folders,
+)
 from fer.artifacts.writing import replace_folder, save_weights
 
 __all__ = [
     "DEFAULT_MODEL",
     "FILES",
     "MODELS",
+    "RIVALS",
     "Artifact",
     "list_models",
+    "list_rivals",
     "local_folders",
     "replace_folder",
     "save_weights",

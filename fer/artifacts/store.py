@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 RUNS = Path("runs")
 """Where training puts its models, below the working directory."""
 
+RIVALS = "rivals"
+"""Where, in `MODELS`, other projects' networks are: folders without weights, to compare with."""
+
 WEIGHTS = "*.safetensors"
 SINGLE, SHARDED = "model.safetensors", "model.safetensors.index.json"
 
@@ -203,6 +206,12 @@ class Artifact:
         config = self.config
         if members := self.members:
             return Ensemble([(member.config, member.load_network()) for member in members]).eval()
+        # A folder that is being written has its weights before its metrics.
+        if not self.has_weights and (self.path / "metrics.json").is_file() and self.source:
+            raise UnknownModel(
+                f"{self.name} is another project's network, of which only the answers to the test "
+                "images are kept: it can be compared, and not used."
+            )
         for path in sorted(self.path.glob(WEIGHTS)):
             if is_lfs_pointer(read_regular(path, size=len(LFS_POINTER))):
                 raise UnknownModel(
@@ -246,6 +255,11 @@ class Artifact:
                 return None
             value = value.get(key)
         return value
+
+    @property
+    def source(self) -> str | None:
+        """Where a network of another project comes from; `None` of this project's models."""
+        return self.get("source")
 
     @property
     def views(self) -> str:
@@ -367,6 +381,11 @@ def list_models(*, runs: bool = False) -> list[str]:
         found = {path.parent for path in parent.glob("*/config.json")}
         names += sorted(folder.name for folder in found if folder.suffix not in UNFINISHED)
     return sorted(dict.fromkeys(names), key=lambda name: name != DEFAULT_MODEL)
+
+
+def list_rivals() -> list[str]:
+    """Return the names of other projects' networks in `models/`, as `Artifact.find` takes them."""
+    return sorted(f"{RIVALS}/{path.parent.name}" for path in MODELS.glob(f"{RIVALS}/*/config.json"))
 
 
 def fetch_model(

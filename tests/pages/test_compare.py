@@ -20,6 +20,7 @@ from tests.pages.conftest import open_app
 def models(tmp_path, monkeypatch, cnn_folder):
     """The shipped CNN and two made models, in place of what ships."""
     shutil.copytree(cnn_folder, tmp_path / "cnn")
+    (tmp_path / "cnn" / "robustness.json").unlink()
     make_model(tmp_path / "flagship", 1)
     make_model(tmp_path / "resnet50", 2, 0.2)
     monkeypatch.setattr("fer.artifacts.store.MODELS", tmp_path)
@@ -117,6 +118,39 @@ def test_right_is_by_the_label_or_by_the_votes_everywhere(voted):
         assert board.loc[name, "accuracy"] == pytest.approx(stated)
 
 
+def test_images_that_stand_in_train_can_be_left_out_everywhere(voted):
+    app = open_page(view="Confusion", models=["cnn"], unseen="true")
+    assert "each of the 3,301 test images" in texts(app)
+    app.get_by_key("view").set_value("Overview").run()
+    board = app.dataframe[0].value.set_index("model")
+    stated = Artifact(voted / "cnn").get("splits", "test", "not_in_train", "accuracy")
+    assert board.loc["cnn", "accuracy"] == pytest.approx(stated)
+    app.get_by_key("view").set_value("Head to head").run()
+    assert "of 3,301 images" in texts(app)
+    app = open_page(view="What people agree on", models=["cnn"], unseen="true")
+    assert "of 3,301 test images both" in texts(app)
+
+
+def test_other_projects_networks_are_compared_and_not_recommended(models, monkeypatch):
+    rival = make_model(models / "rivals" / "other", 3, 0.9)
+    metrics = json.loads((rival / "metrics.json").read_text())
+    metrics |= {"source": "https://example.org", "licence": "MIT", "learnt_from": "the web"}
+    (rival / "metrics.json").write_text(json.dumps(metrics))
+    app = open_page()
+    assert not app.warning
+    assert app.dataframe[0].value["model"].tolist()[0] == "rivals/other"
+    assert "Take **flagship**" in app.markdown[0].value
+    assert "rivals/other" in app.expander[0].label
+    assert "https://example.org; licence: MIT. the web." in texts(app)
+    assert "rivals/other" not in set(app.dataframe[1].value["name"])
+    app = open_page(view="Head to head", first="rivals/other", second="cnn", unseen="true")
+    assert "rivals/other is right on" in texts(app)
+    app = open_page(view="When it breaks", models=["rivals/other"])
+    assert "Not measured on disturbed images: rivals/other." in texts(app)
+    monkeypatch.setenv("FER_MODELS", "cnn")
+    assert open_page().dataframe[0].value["model"].tolist() == ["cnn"]
+
+
 def test_models_without_votes_have_one_measure(models):
     for folder in models.iterdir():
         give_votes(folder, None)
@@ -167,7 +201,7 @@ def test_which_model_to_take_where_images_are_disturbed(models):
     app = open_page(view="When it breaks", models=["cnn", "flagship", "resnet50"])
     assert "For darkness, take **cnn**: right on 30.0%" in texts(app)
     assert "it keeps 50%" in texts(app)
-    assert "Not measured: resnet50" in texts(app)
+    assert "Not measured on disturbed images: resnet50." in texts(app)
     assert "resnet50/robustness.json cannot be read" in app.warning[0].value
     lines = {line["name"]: line["y"] for line in charts(app)["robustness-darkness"]["data"]}
     assert lines == {"cnn": [0.6] + [0.3] * 5, "flagship": [0.6] + [0.2] * 5}

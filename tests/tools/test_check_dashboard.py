@@ -13,6 +13,7 @@ def test_the_page_shows_what_the_shipped_predictions_say(capsys):
     printed = capsys.readouterr().out
     assert "confusion of cnn: 49 numbers agree" in printed
     assert "Best overall" in printed
+    assert "of 3,301 images than rivals/human" in printed
 
 
 def test_two_models_agree_too_and_a_wrong_figure_is_found(

@@ -11,6 +11,7 @@ from fer.artifacts import MODELS, Artifact, list_models
 from fer.artifacts.report import accuracy_interval, predicted_labels
 from fer.artifacts.robustness import CORRUPTIONS, Robustness
 from fer.artifacts.store import ROBUSTNESS
+from fer.compare.fer2013 import IN_TRAIN
 from fer.ferplus import MEASURES
 from fer.networks import predict_logits
 from tools.model_table import README, with_asked, with_table
@@ -83,6 +84,13 @@ def test_undisturbed_images_are_named_right_as_often_as_stated(folder, measure):
     stated = artifact.figures("test", measure)
     assert (found.images[measure], found.clean[measure]) == (stated["images"], stated["correct"])
     assert found.corrupted[measure].keys() == CORRUPTIONS.keys()
+
+
+def test_the_test_images_that_stand_in_train_are_known_by_their_rows(data):
+    train, test = (load_split(data, name) for name in ("train", "test"))
+    pixels = {image.numpy().tobytes() for image in train.images}
+    inside = [image.numpy().tobytes() in pixels for image in test.images]
+    assert set(test.rows[inside].tolist()) == IN_TRAIN
 
 
 def test_weights_give_the_stated_accuracy(cnn_folder, data):
