@@ -4,8 +4,8 @@
 
 Short runs, without dropout, which they are too short to need: enough to see where each method
 leads. Validation figures of the epoch that validated best; a run that stands in `runs/balance/`
-already is not repeated. Prints the table for RESULTS.md: mean and standard deviation over the
-seeds.
+already is not repeated. Writes the table that the comparison page shows: mean and standard
+deviation over the seeds.
 """
 
 import json
@@ -19,6 +19,7 @@ import pandas as pd
 import torch
 import typer
 
+from app.compare.study import UNBALANCED
 from fer.emotions import EMOTIONS
 from fer.networks import predict_logits
 from training.balance import Balance
@@ -83,12 +84,10 @@ def main(data: Annotated[Path, typer.Option()], epochs: int = 6, workers: int = 
     ]
     groups = pd.DataFrame(lines).groupby("balance", sort=False)
     mean, spread = groups.mean(), groups.std()
-    print(f"CNN, {epochs} epochs, seeds {SEEDS}, torch {torch.__version__}; validation images")
-    print("| balance | " + " | ".join(mean.columns) + " |")
-    print("| --- |" + " --- |" * len(mean.columns))
-    for name in mean.index:
-        cells = [f"{mean.loc[name, c]:.4f} ± {spread.loc[name, c]:.4f}" for c in mean.columns]
-        print(f"| `{name}` | " + " | ".join(cells) + " |")
+    table = mean.join(spread.add_suffix(", spread"))
+    order = [name for column in mean.columns for name in (column, f"{column}, spread")]
+    table[order].round(4).to_csv(UNBALANCED)
+    print(f"{UNBALANCED}: {epochs} epochs, seeds {SEEDS}, torch {torch.__version__}")
 
 
 if __name__ == "__main__":

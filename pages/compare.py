@@ -14,6 +14,7 @@ from app.compare.measure import on_images, pick_images, pick_measure, say_measur
 from app.compare.models import by_label, leaderboard, read_all, read_histories
 from app.compare.own_data import own_data
 from app.compare.people import people
+from app.compare.study import study
 from app.compare.trust import trust
 from app.compare.views import calibration, confusion, learning, per_class
 from app.figures.comparison import model_colours
@@ -23,7 +24,8 @@ from fer.emotions import EMOTIONS
 
 VIEWS = (
     "Overview", "When to trust it", "What people agree on", "When it breaks", "Confusion",
-    "Per emotion", "Calibration", "Cost", "Learning curves", "Head to head", "Your own data",
+    "Per emotion", "Calibration", "Cost", "Learning curves", "Head to head", "The study",
+    "Your own data",
 )  # fmt: skip
 
 by_way_of_the_router()
@@ -38,7 +40,7 @@ if not found:
     st.info("There is no model to compare yet: `python -m training train cnn --data DIR`.")
     st.stop()
 answer = st.container()
-with st.container(horizontal=True):
+with st.container(horizontal=True, vertical_alignment="bottom"):
     measure = pick_measure(found)
     unseen = pick_images()
     emotion = st.selectbox("For", EMOTIONS, index=1, key="emotion", bind="query-params", width=140)
@@ -85,6 +87,8 @@ if view == "Overview":
     show_references(by_label(found))
 elif view == "Cost":
     cost(table, found, colours)
+elif view == "The study":
+    study(found, models)
 elif view == "Your own data":
     own_data()
 elif not chosen:

@@ -309,6 +309,28 @@ def check_paired(
     print(f"  {sentence}")
 
 
+def check_study(models: dict[str, Recomputed], name_of_measure: str) -> None:
+    """Check the study's experiments against metrics.json, and the tests of its conclusions."""
+    app = open_page([], "The study", measure=name_of_measure)
+    table = app.dataframe[0].value
+    for line in table[table["model"] != "no run"].to_dict("records"):
+        figures = Artifact.find(line["model"]).figures("validation")
+        right, images = figures["correct"], figures["images"]
+        interval = binomtest(right, images).proportion_ci(method="wilson")
+        same(f"{line['model']} on validation", [line["validation"], line["low"], line["high"]],
+             [right / images, *interval], 1e-5)  # fmt: skip
+    said = "\n".join(text.value for text in app.markdown)
+    for worse, better in (
+        ("cnn", "resnet50"),
+        ("efficientnet_lite2-frozen", "efficientnet_lite2-unfreeze20"),
+    ):
+        if worse in models and better in models:
+            a, b = models[worse].right, models[better].right
+            counts = f"right on {(b & ~a).sum():,} of {len(a):,} test images, {worse} alone on "
+            assert f"{counts}{(a & ~b).sum():,};" in said, (said, counts)
+            print(f"  {better} over {worse}: the counts agree")
+
+
 def check_cost(app: AppTest, models: dict[str, Recomputed]) -> None:
     """Check that each point of the cost figure lies where metrics.json and the answers put it."""
     for name, model in models.items():
@@ -345,6 +367,7 @@ def check_measure(name_of_measure: str, measure: Measure) -> None:
     voted = {name: model for name, model in models.items() if model.votes is not None}
     if voted:
         check_people(voted, name_of_measure)
+    check_study(models, name_of_measure)
     check_cost(open_page(names, "Cost", measure=name_of_measure, cost="multiply-adds"), models)
     check_curves(open_page(names, "Learning curves", measure=name_of_measure), names)
     if len(names) > 1:

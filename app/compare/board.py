@@ -18,7 +18,7 @@ def show_answers(table: pd.DataFrame, models: Mapping[str, Predictions], emotion
     ranked = best_by_emotion(list(models.values()), emotion)
     scores = per_emotion(ranked).query("emotion == @emotion").set_index("model")
     top = scores.loc[ranked[0].name]
-    with st.grid(min_column_width=250):
+    with st.grid(2, min_column_width=330):
         with st.container(border=True, height="stretch"):
             st.metric("Best overall", best["model"])
             st.markdown(

@@ -158,6 +158,53 @@ def reliability_diagram(table: pd.DataFrame, colour: str) -> go.Figure:
     return finish(figure, height=420)
 
 
+def beside_study(table: pd.DataFrame) -> go.Figure:
+    """Draw the study's validation accuracies, and those of the runs here with their intervals.
+
+    Args:
+        table: as `app.compare.study.experiments` returns it.
+    """
+    figure = go.Figure()
+    known = table.dropna(subset="validation")
+    figure.add_trace(
+        go.Scatter(
+            x=known["validation"].tolist(),
+            y=known["experiment"].tolist(),
+            mode="markers",
+            name="here",
+            marker={"size": 11, "color": MODEL_COLOURS[0]},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": (known["high"] - known["validation"]).tolist(),
+                "arrayminus": (known["validation"] - known["low"]).tolist(),
+                "color": GREY,
+                "thickness": 1.5,
+            },
+            customdata=known["model"].tolist(),
+            hovertemplate="%{customdata}: %{x:.1%}<extra>here</extra>",
+        )
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=table["study"].tolist(),
+            y=table["experiment"].tolist(),
+            mode="markers",
+            name="the study",
+            marker={"size": 10, "symbol": "diamond-open", "color": GREY, "line": {"width": 2}},
+            hovertemplate="%{x:.1%}<extra>the study</extra>",
+        )
+    )
+    figure.update_xaxes(title="validation accuracy", tickformat=".0%", fixedrange=True)
+    figure.update_yaxes(
+        categoryorder="array",
+        categoryarray=table["experiment"].tolist()[::-1],
+        automargin=True,
+        fixedrange=True,
+    )
+    return finish(figure, height=320)
+
+
 def cost_against_accuracy(
     table: pd.DataFrame, cost: str, title: str, colours: Mapping[str, str]
 ) -> go.Figure:

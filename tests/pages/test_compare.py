@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from app.compare.images import data_folder
+from app.compare.study import UNBALANCED
 from fer.artifacts import Artifact
 from fer.artifacts.robustness import CORRUPTIONS, Robustness
 from fer.artifacts.timing import Timing
@@ -207,6 +208,37 @@ def test_which_model_to_take_where_images_are_disturbed(models):
     assert lines == {"cnn": [0.6] + [0.3] * 5, "flagship": [0.6] + [0.2] * 5}
     app.selectbox(key="corruption").select("a turned head").run()
     assert list(charts(app)) == ["robustness-rotation"]
+
+
+def test_the_study_s_conclusions_are_tested_by_our_runs(models):
+    app = open_page(view="The study")
+    table = app.dataframe[0].value.set_index("experiment")
+    assert table["model"].tolist() == ["cnn", "resnet50", *["no run"] * 3]
+    assert table.loc["CNN", "validation"] == Artifact(models / "cnn").accuracy("validation")
+    assert "2 have a run here; 2 of those" in texts(app)
+    assert "**Deeper is better?** Our runs agree." in texts(app)
+    assert "**Unfreezing more is better?** No run here answers it." in texts(app)
+    assert "neither it nor another in its place: EfficientNetV2-L, frozen; " in texts(app)
+    shown, here = charts(app)["study"]["data"][::-1]
+    assert shown["x"] == table["study"].tolist()
+    assert here["y"] == ["CNN", "ResNet-50"]
+    for seed, part in ((4, "frozen"), (5, "unfreeze20")):
+        make_model(models / f"efficientnet_lite2-{part}", seed, 0.2)
+    app = open_page(view="The study")
+    table = app.dataframe[0].value.set_index("experiment")
+    assert table.loc["EfficientNetV2-L, frozen", "network"] == "another's"
+    assert "**Unfreezing more is better?** Our runs do not show it." in texts(app)
+    assert "efficientnet_lite2-unfreeze20 over efficientnet_lite2-frozen: could be" in texts(app)
+
+
+def test_the_answer_to_unbalanced_classes_is_the_bench_s_table(models):
+    app = open_page(view="The study")
+    shown = app.dataframe[-1].value.set_index("balance")
+    table = pd.read_csv(UNBALANCED, index_col="balance")
+    assert shown.index.tolist() == table.index.tolist()
+    assert shown.loc["none", "accuracy"].startswith(f"{table.loc['none', 'accuracy']:.1%} ± ")
+    best = table["macro F1"].idxmax()
+    assert f"**{best}** has the highest macro F1" in texts(app)
 
 
 def test_an_address_opens_its_models_and_view(models):

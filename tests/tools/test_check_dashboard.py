@@ -14,6 +14,7 @@ def test_the_page_shows_what_the_shipped_predictions_say(capsys):
     assert "confusion of cnn: 49 numbers agree" in printed
     assert "Best overall" in printed
     assert "of 3,301 images than rivals/human" in printed
+    assert "resnet50 over cnn: the counts agree" in printed
 
 
 def test_two_models_agree_too_and_a_wrong_figure_is_found(
