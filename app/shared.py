@@ -150,7 +150,7 @@ def pick_second_model(first: str) -> str | None:
         index=None,
         placeholder="None",
         format_func=_describe,
-        key="second",
+        key="second_model",
         persist_state="session",
         help="Another model's answer beside the first one's.",
     )

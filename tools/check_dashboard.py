@@ -157,6 +157,7 @@ def check_trust(models: dict[str, Recomputed], name_of_measure: str) -> None:
     """Check risk against coverage by counting, and its area's interval by samples of its own."""
     app = open_page(list(models), "When to trust it", measure=name_of_measure, threshold="0.6")
     table = app.dataframe[0].value.set_index("model")
+    by_emotion = app.dataframe[1].value.set_index(["model", "named"])
     traces = {trace["name"]: trace for trace in drawn(app, "risk-coverage")}
     for name, model in models.items():
         confidence, wrong = model.probabilities.max(1).values.numpy(), ~model.right
@@ -170,6 +171,11 @@ def check_trust(models: dict[str, Recomputed], name_of_measure: str) -> None:
         generator = np.random.default_rng(1)
         draws = generator.integers(len(wrong), size=(300, len(wrong)))
         areas = [mean_risk(confidence[draw], wrong[draw]) for draw in draws]
+        for emotion, line in by_emotion.loc[name].iterrows():
+            so = (model.probabilities.argmax(1) == EMOTIONS.index(str(emotion))).numpy()
+            computed = [so.sum(), (so & given).sum(), mean_risk(confidence[so], wrong[so])]
+            same(f"{emotion} named by {name} from 60% on", line[["faces", "answered", "AURC"]],
+                 computed)  # fmt: skip
         same(f"interval of the AURC of {name}", table.loc[name, ["AURC low", "AURC high"]],
              np.quantile(areas, [0.025, 0.975]), 0.006)  # fmt: skip
 
@@ -307,6 +313,26 @@ def check_paired(
     if parts[1].sum() != parts[2].sum():
         assert verdict in sentence, (sentence, p_value)
     print(f"  {sentence}")
+    check_paired_emotions(app, a, b, parts[1] | parts[2])
+    (listed,) = [frame.value for frame in app.dataframe if "row" in frame.value]
+    assert set(listed["row"]) == set(a.row[parts[1]]), f"images that only {first} gets right"
+
+
+def check_paired_emotions(app: AppTest, a: Recomputed, b: Recomputed, decided: np.ndarray) -> None:
+    """Check what only one of two models gets right of each emotion, and its test.
+
+    Args:
+        decided: the images that exactly one of them gets right, of those that count.
+    """
+    (table,) = [f.value for f in app.dataframe if "verdict" in f.value]
+    for line in table.to_dict("records"):
+        inside = decided & (a.labels == EMOTIONS.index(line["emotion"])).numpy()
+        alone = [int((inside & model.right).sum()) for model in (a, b)]
+        shown = [line[column] for column in table.columns if column.startswith("only ")]
+        same(f"{line['emotion']} that one of them gets right", shown, alone)
+        chance = binomtest(alone[0], sum(alone)).pvalue >= 0.05 if sum(alone) else True
+        said = "could be chance" if chance else "unlikely to be chance"
+        assert line["verdict"].startswith(said), (line, alone)
 
 
 def check_study(models: dict[str, Recomputed], name_of_measure: str) -> None:

@@ -241,6 +241,11 @@ def test_the_answer_to_unbalanced_classes_is_the_bench_s_table(models):
     assert f"**{best}** has the highest macro F1" in texts(app)
 
 
+def test_a_visitor_of_the_photos_page_without_a_second_opinion_gets_two_models_head_to_head():
+    app = open_page(view="Head to head")  # with the models that ship: there is one to choose
+    assert "They name the same emotion in" in texts(app)
+
+
 def test_an_address_opens_its_models_and_view(models):
     app = open_page(models=["resnet50", "cnn"], view="Calibration")
     assert list(charts(app)) == ["calibration-resnet50", "calibration-cnn"]

@@ -157,7 +157,7 @@ def test_a_change_of_model_looks_for_no_face_again(astronaut, crowd, monkeypatch
 def test_two_models_stand_side_by_side(astronaut, two_models):
     app = open_app()
     upload(app, me_jpg=jpeg(astronaut))
-    app.selectbox(key="second").set_value("second").run()
+    app.selectbox(key="second_model").set_value("second").run()
     assert not app.exception
     assert len(app.get("plotly_chart")) == 2
     assert [text.value.partition(":")[0] for text in app.text][-2:] == ["cnn", "second"]
