@@ -1,4 +1,4 @@
-"""Take the README's pictures of the three pages from the running app.
+"""Take the README's pictures of the pages from the running app.
 
 python -m docs.screenshots          # rewrites docs/images/
 
@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import skimage.data
 from PIL import Image, ImageEnhance, ImageOps
@@ -95,6 +96,19 @@ def compare(page: Page, address: str) -> None:
     save(page, "compare.png", page.get_by_role("heading").first, table)
 
 
+def trust(page: Page, address: str) -> None:
+    """Show when to trust two models and another project's, by the FER+ votes."""
+    asked = {
+        "view": "When to trust it",
+        "measure": "FER+ votes",
+        "models": ["mobilenet", "cnn-votes", "rivals/human"],
+    }
+    page.goto(f"{address}/compare?{urlencode(asked, doseq=True)}")
+    chart = page.locator(".js-plotly-plot")
+    chart.wait_for()
+    save(page, "trust.png", page.get_by_test_id("stSlider"), chart)
+
+
 def batch(page: Page, address: str) -> None:
     """Show a finished batch."""
     page.goto(f"{address}/batch")
@@ -123,14 +137,14 @@ def window(address: str) -> Iterator[Page]:
 
 
 def main() -> None:
-    """Take all three."""
+    """Take them all."""
     IMAGES.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
         served(ROOT, Path(folder) / "log") as server,
         window(server.address) as page,
     ):
-        for take in (upload, compare, batch):
+        for take in (upload, compare, trust, batch):
             take(page, server.address)
 
 

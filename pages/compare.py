@@ -57,9 +57,9 @@ ranked = table["model"].tolist()
 most = max(len(predictions.table) for predictions in models.values())
 say_measure(measure, most, unseen, found)
 own = table[[found[name].source is None for name in ranked]].reset_index(drop=True)
-if len(own):
-    own_models = {name: models[name] for name in own["model"]}
-    answer.markdown(f"#### {short_answer(own, own_models, emotion)}")
+own = own if len(own) else table
+own_models = {name: models[name] for name in own["model"]}
+answer.markdown(f"#### {short_answer(own, own_models, emotion)}")
 chosen_names = st.pills(
     "Compare",
     ranked,
@@ -80,10 +80,10 @@ view = st.segmented_control(
 chosen = [models[name] for name in ranked if name in (chosen_names or [])]
 artifacts = [found[predictions.name] for predictions in chosen]
 if view == "Overview":
-    show_answers(table, models, emotion)
+    show_answers(own, own_models, emotion)
     st.subheader("Leaderboard")
     show_leaderboard(table)
-    show_rivals(found)
+    show_rivals(found, {name: models[name] for name in ranked}, own["model"].iloc[0])
     show_references(by_label(found))
 elif view == "Cost":
     cost(table, found, colours)

@@ -51,5 +51,6 @@ def _for_emotion(models: Mapping[str, Predictions], best: str, emotion: str) -> 
     if paired_comparison(first, second, emotion).by_chance:
         return f"for **{emotion}** no model is better than the next by more than chance"
     recalls = per_emotion([first]).set_index("emotion")["recall"]
-    also = "it is the best for" if first.name == best else f"take **{first.name}** for"
+    known = first.name == best
+    also = f"**{best}** is also the best for" if known else f"take **{first.name}** for"
     return f"{also} **{emotion}** (finds {recalls[emotion]:.0%})"

@@ -128,11 +128,22 @@ def show_leaderboard(table: pd.DataFrame) -> None:
     numbers(table, "leaderboard")
 
 
-def show_rivals(found: Mapping[str, Artifact]) -> None:
-    """Say of the other projects' networks whose they are, and what they may have learnt from."""
-    rivals = [artifact for artifact in found.values() if artifact.source]
+def show_rivals(
+    found: Mapping[str, Artifact], models: Mapping[str, Predictions], best: str
+) -> None:
+    """Say of the other projects' networks how far they are, and what they may have learnt from.
+
+    Args:
+        models: predictions, the best first.
+        best: this project's best model.
+    """
+    rivals = [found[name] for name in models if found[name].source]
     if not rivals:
         return
+    st.markdown(
+        "Against the best of other projects' networks: "
+        + paired_comparison(models[best], models[rivals[0].name]).sentence
+    )
     names = ", ".join(artifact.name for artifact in rivals)
     with st.expander(f"Other projects' networks: {names}", icon=":material/groups:"):
         st.markdown(

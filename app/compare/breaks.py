@@ -57,8 +57,8 @@ def breaks(artifacts: Sequence[Artifact], measure: Measure, colours: Mapping[str
     counts = lines.groupby("model", sort=False)["images"].max()
     images = ", ".join(f"{model} {count:,}" for model, count in counts.items())
     st.caption(
-        f"Test images disturbed: {images}. Names and strengths are those of Hendrycks and "
-        "Dietterich (2019) for small images where they have such a corruption; the strengths of "
+        f"Test images disturbed, those that stand in train too: {images}. Names and strengths are "
+        "those of Hendrycks and Dietterich (2019) for small images where they have such a corruption; the strengths of "
         "darkness, turning and covering are this project's. Strength 0 is undisturbed."
     )
     show_kept(means)
@@ -89,6 +89,7 @@ def show_kept(means: pd.DataFrame) -> None:
     st.markdown("**Under everything, on average over the strengths**")
     models = means["model"].drop_duplicates().tolist()
     wide = means.pivot(index="corruption", columns="model", values=["disturbed", "kept"])
+    wide = wide.reindex([name for name in CORRUPTIONS if name in wide.index])
     table = pd.DataFrame({"corruption": [CORRUPTIONS[name] for name in wide.index]})
     for model in models:
         table[f"{model}: right"] = wide["disturbed", model].to_numpy()

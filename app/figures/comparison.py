@@ -210,6 +210,8 @@ def cost_against_accuracy(
 ) -> go.Figure:
     """Draw accuracy with its interval against a cost, and the line of those that none beats.
 
+    Those on the line are named in the figure; the others, who may be many, in its legend.
+
     Args:
         table: a line a model: `model`, the column `cost`, `accuracy`, `low`, `high`, `front`.
         title: of the cost's axis.
@@ -240,12 +242,12 @@ def cost_against_accuracy(
                     "arrayminus": [line["accuracy"] - line["low"]],
                     "thickness": 1.5,
                 },
-                mode="markers+text",
+                mode="markers+text" if line["front"] else "markers",
                 text=[line["model"]],
                 textposition="top right" if on_the_left else "top left",
                 marker={"size": 11, "color": colours[line["model"]]},
                 name=line["model"],
-                showlegend=False,
+                showlegend=not line["front"],
                 hovertemplate=f"{title}: %{{x:,}}<br>accuracy %{{y:.2%}}, "
                 f"{line['low']:.2%} to {line['high']:.2%}<extra>{line['model']}</extra>",
             )
@@ -263,7 +265,7 @@ def cost_against_accuracy(
     limits = [low - room, high + room]
     figure.update_xaxes(title=title, type="log", range=limits, fixedrange=True)
     figure.update_yaxes(title="test accuracy", tickformat=".0%", fixedrange=True)
-    return finish(figure, height=420)
+    return finish(figure, height=460)
 
 
 def learning_curves(

@@ -141,6 +141,8 @@ def test_other_projects_networks_are_compared_and_not_recommended(models, monkey
     assert not app.warning
     assert app.dataframe[0].value["model"].tolist()[0] == "rivals/other"
     assert "Take **flagship**" in app.markdown[0].value
+    assert app.metric[0].value == "flagship"
+    assert "other projects' networks: rivals/other is right on" in texts(app)
     assert "rivals/other" in app.expander[0].label
     assert "https://example.org; licence: MIT. the web." in texts(app)
     assert "rivals/other" not in set(app.dataframe[1].value["name"])
