@@ -1,6 +1,7 @@
 """Transfer: where weights come from, and which of a network's layers learn."""
 
 from pathlib import Path
+from typing import cast
 
 import timm
 import torch
@@ -82,7 +83,13 @@ def _imagenet_weights(architecture: str) -> dict[str, Tensor]:
 
 
 def _copy_all_but_the_head(network: nn.Module, weights: dict[str, Tensor], what: str) -> None:
-    """Copy weights into a network, except those of its last layer, which is another task's."""
+    """Copy weights into a network, except those of its last layer, which is another task's.
+
+    That one starts anew as PyTorch starts a linear layer. Some of timm's networks start a head for
+    a thousand classes by its outputs; with seven, what it says is so large and sure that epochs go
+    by until it is unlearnt.
+    """
+    cast(nn.Linear, network.get_submodule(last_layer(network))).reset_parameters()
     own = network.state_dict()
     # How many batches a norm has seen is bookkeeping that not every source keeps.
     weights = {name: own[name] for name in own if name.endswith("num_batches_tracked")} | weights

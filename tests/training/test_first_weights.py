@@ -93,3 +93,22 @@ def test_timm_s_weights_out_of_reach_are_a_sentence(monkeypatch, tmp_path):
     network = build_network("timm", architecture="resnet18")
     with pytest.raises(FerError, match="timm's weights of resnet18 cannot be had"):
         initialise(network, recipe)
+
+
+def test_a_fresh_head_is_not_sure_of_anything(tmp_path, monkeypatch):
+    recipe = load_recipe("efficientnet_lite2-all")
+    published = timm.create_model(recipe.network_arguments["architecture"]).state_dict()
+    (tmp_path / "empty").touch()
+    entry = dataclasses.replace(
+        FIRST_WEIGHTS[recipe.init],
+        file="empty",
+        sha256=hashlib.sha256(b"").hexdigest(),
+        read=lambda path: published,
+    )
+    monkeypatch.setenv(first_weights.FOLDER, str(tmp_path))
+    monkeypatch.setitem(FIRST_WEIGHTS, recipe.init, entry)
+    torch.manual_seed(0)
+    network = build_network(recipe.network, **recipe.network_arguments)
+    initialise(network, recipe)
+    features = torch.rand(200, network.num_features)
+    assert network.classifier(features).softmax(1).amax(1).mean() < 0.3
