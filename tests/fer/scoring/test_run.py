@@ -7,9 +7,12 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -17,6 +20,7 @@ from fer.cli import ERRORS, app
 from fer.recognizer import Recognizer
 from fer.scoring.rows import COLUMNS
 from fer.scoring.run import describe
+from tests.fer.scoring.conftest import encoded
 
 DISTURBED = """
 import json, os, random, sys, time
@@ -211,6 +215,61 @@ def test_a_pipe_among_the_photos_is_one_row_and_holds_nothing_up(astronaut, tmp_
     table = pd.read_csv(output).set_index("path")
     assert table["status"].to_dict() == {"a.jpg": "error", "b.jpg": "ok", "zero.jpg": "error"}
     assert "not a regular file" in table["error"]["a.jpg"]
+
+
+def test_all_that_disks_hold_at_once_is_one_row_a_photo_and_ends(astronaut, tmp_path):
+    folder, output = tmp_path / "photos", tmp_path / "out.csv"
+    for name in ("@eaDir/a.jpg", ".thumbnails", ".Trash-1000/files", "data:x", ".git"):
+        (folder / name).mkdir(parents=True)
+    small = astronaut.resize((256, 256))
+    photo = encoded(small, "JPEG")
+    grey = np.asarray(small.convert("L"))
+    for name in (
+        "a.jpg", "b.jfif", "no ending", "data:x/c.JPE", "日本.jpg", "=1+1.jpg", "two\nlines.jpg",
+    ):  # fmt: skip
+        (folder / name).write_bytes(photo)
+    for name in (
+        "@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg", ".thumbnails/a.jpg", ".Trash-1000/files/old.jpg",
+        ".trashed-1700000000-b.jpg", "._a.jpg", ".git/x.jpg",
+    ):  # fmt: skip
+        (folder / name).write_bytes(photo)
+    (folder / "no end.jpg").write_bytes(photo[:-2])
+    clear = small.convert("RGBA")
+    clear.putalpha(0)
+    clear.save(folder / "clear.bmp")
+    tifffile.imwrite(folder / "white is 0.tif", 65535 - 257 * grey.astype(np.uint16),
+                     photometric="miniswhite")  # fmt: skip
+    Image.fromarray(16 * grey.astype(np.uint16)).save(folder / "twelve bits.png")
+    tifffile.imwrite(folder / "complex.tif", grey.astype(np.complex64))
+    (folder / "pointer.jpg").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid x\n")
+    (folder / "half.jpg").write_bytes(photo[: len(photo) // 2])
+    os.mkfifo(folder / "pipe.jpg")
+    os.mkfifo(folder / "pipe")
+    Path(os.fsdecode(bytes(folder) + b"/caf\xe9.jpg")).write_bytes(photo)
+    (folder / "loop").symlink_to(folder)
+    (folder / "notes.txt").write_text("no photo")
+    command = [sys.executable, "-m", "fer", "score", str(folder), "--output", str(output)]
+    done = subprocess.run(
+        [*command, "--model", "cnn"], timeout=120, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == ERRORS
+    assert "Traceback" not in done.stderr
+    table = pd.read_csv(output).set_index("path")
+    assert table.index.is_unique
+    read = {
+        "a.jpg", "b.jfif", "no ending", "data:x/c.JPE", "日本.jpg", "./=1+1.jpg", "two\nlines.jpg",
+        "no end.jpg", "clear.bmp", "white is 0.tif", "twelve bits.png",
+    }  # fmt: skip
+    refused = {
+        "complex.tif": "TIFF", "pointer.jpg": "git lfs pull", "half.jpg": "damaged",
+        "pipe.jpg": "not a regular file", "caf\\xe9.jpg": "not UTF-8", "loop/": "link",
+    }  # fmt: skip
+    assert set(table.index) == read | set(refused)
+    assert set(table["status"][list(read)]) == {"ok"}
+    assert set(table["emotion"][list(read)]) == {"happy"}
+    assert set(table["status"][list(refused)]) == {"error"}
+    for path, reason in refused.items():
+        assert reason in table["error"][path], path
 
 
 def test_a_file_url_means_the_folder(astronaut, tmp_path, monkeypatch):
