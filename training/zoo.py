@@ -13,6 +13,7 @@ from pathlib import Path
 
 ORDER = (
     "mobilenet",
+    "mobilenet-128",
     "cnn-votes",
     "flagship",
     "cnn",
@@ -26,6 +27,7 @@ ORDER = (
     "efficientnet_v2_l-unfreeze20",
     "efficientnet_v2_l-frozen",
     "ensemble",  # of what is there by then
+    "ensemble-votes",
     "lite",  # learns from the CNN and the flagship
 )
 """The recipes in the order in which they are trained."""
@@ -33,12 +35,19 @@ ORDER = (
 TEACHERS = {"resnet50": ["flagship"], "lite": ["cnn", "flagship"]}
 """Who learns from whom."""
 
-MEMBERS = [
-    name
-    for name in ORDER[ORDER.index("flagship") : ORDER.index("ensemble")]
-    if name != "efficientnet_v2_l"
-]
-"""The ensemble's candidates, if they were trained: those that learnt the label."""
+CANDIDATES = {
+    "ensemble": [
+        "mobilenet-label",
+        "mobilenet-128-label",
+        *(
+            name
+            for name in ORDER[ORDER.index("flagship") : ORDER.index("ensemble")]
+            if name != "efficientnet_v2_l"
+        ),
+    ],
+    "ensemble-votes": ["mobilenet", "mobilenet-128", "cnn-votes"],
+}
+"""Of what an ensemble is put together, if it was trained: of those that learnt what it is for."""
 
 
 def train_all(data: Path, runs: Path, arguments: Sequence[str]) -> list[str]:
@@ -68,7 +77,7 @@ def _overrides(name: str, runs: Path) -> list[str]:
         return [f"init={runs / 'efficientnet_v2_l'}"]
     if name in TEACHERS:
         return [f"teachers={json.dumps([str(runs / teacher) for teacher in TEACHERS[name]])}"]
-    if name == "ensemble":
-        there = [other for other in MEMBERS if (runs / other / "metrics.json").is_file()]
+    if name in CANDIDATES:
+        there = [other for other in CANDIDATES[name] if (runs / other / "metrics.json").is_file()]
         return [f"network_arguments.members={json.dumps(there)}"]
     return []
