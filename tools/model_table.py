@@ -96,7 +96,8 @@ def _line(artifact: Artifact, time: float | None) -> str:
 def publish_times() -> None:
     """Time all models by turns and state it in their `metrics.json`; say the conditions."""
     print(conditions())
-    artifacts = [Artifact.find(name) for name in list_models()]
+    found = [Artifact.find(name) for name in list_models()]
+    artifacts = [artifact for artifact in found if artifact.has_weights]
     times = time_in_turn(artifacts)
     for artifact in artifacts:
         timing = times[artifact.name]

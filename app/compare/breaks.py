@@ -59,8 +59,8 @@ def breaks(artifacts: Sequence[Artifact], measure: Measure, colours: Mapping[str
     st.caption(
         f"Test images disturbed, those that stand in train too: {images}. Names and strengths are "
         "those of Hendrycks and Dietterich (2019) for small images where they have such a "
-        "corruption; the strengths of darkness, turning and covering are this project's. Strength 0 is "
-        "undisturbed."
+        "corruption; the strengths of darkness, turning and covering are this project's. Strength "
+        "0 is undisturbed."
     )
     show_kept(means)
 
