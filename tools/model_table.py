@@ -24,7 +24,7 @@ HEADER = (
     + "| --- " * 12
     + "|\n"
 )
-TIME = re.compile(r"^\| `(.+?)` \|(?:.*?\|){3} ([\d.]+) \|", re.MULTILINE)
+TIME = re.compile(r"^\| `(.+?)` \|(?:[^|\n]*\|){3} ([\d.]+) \|", re.MULTILINE)
 
 
 ASKED = (

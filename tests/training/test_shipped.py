@@ -29,7 +29,16 @@ def metrics(folder):
     return json.loads((folder / "metrics.json").read_text())
 
 
+EVIDENCE = {f"efficientnet_lite2-{learning}" for learning in (
+    "all", "frozen", "unfreeze20", "unfreeze45",
+)}  # fmt: skip
+"""Rows of the comparison that nobody would name faces with; they ship without their weights."""
+
+
 def test_it_is_whole(folder, metrics):
+    if folder.name in EVIDENCE:
+        assert not Artifact(folder).has_weights
+        metrics["weights_sha256"] = {}
     # An ensemble's weights are in its members' folders.
     own = {path.name for path in Artifact(folder).weight_files.values() if path.parent == folder}
     index = {"model.safetensors.index.json"} if len(own) > 1 else set()
@@ -42,8 +51,11 @@ def test_it_is_whole(folder, metrics):
 
 # What each has to keep to, on validation and on test, by the measure that chose it.
 ASKED = {
-    "cnn": 0.64, "lite": 0.67, "resnet50": 0.66, "flagship": 0.68, "ensemble": 0.69,
-    "cnn-votes": 0.79, "mobilenet": 0.84, "mobilenet-label": 0.70,
+    "cnn": 0.64, "lite": 0.67, "resnet50": 0.66, "flagship": 0.68, "ensemble": 0.72,
+    "cnn-votes": 0.79, "mobilenet": 0.86, "mobilenet-label": 0.72,
+    "mobilenet-128": 0.86, "mobilenet-128-label": 0.71, "ensemble-votes": 0.865,
+    "efficientnet_lite2-all": 0.65, "efficientnet_lite2-unfreeze45": 0.61,
+    "efficientnet_lite2-unfreeze20": 0.59, "efficientnet_lite2-frozen": 0.46,
 }  # fmt: skip
 
 
