@@ -140,9 +140,9 @@ def check_views(models: dict[str, Recomputed], name_of_measure: str) -> None:
         "f1": multiclass_f1_score,
     }
     for name, model in models.items():
-        counted = pd.crosstab(model.labels.numpy(), model.probabilities.argmax(1).numpy())
+        seen = pd.crosstab(model.labels.numpy(), model.probabilities.argmax(1).numpy())
         # A model may never name an emotion; it has its column all the same.
-        matrix = counted.reindex(columns=range(len(EMOTIONS)), fill_value=0).to_numpy()
+        matrix = seen.reindex(columns=range(len(EMOTIONS)), fill_value=0).to_numpy()
         same(f"confusion of {name}", drawn(counts, f"confusion-{name}")[0]["z"], matrix)
         normalised = matrix / matrix.sum(axis=1, keepdims=True)
         same(f"its shares of {name}", drawn(shares, f"confusion-{name}")[0]["z"], normalised)
