@@ -189,6 +189,8 @@ def check_trust(models: dict[str, Recomputed], name_of_measure: str) -> None:
 
 def mean_risk(confidence: np.ndarray, wrong: np.ndarray) -> float:
     """Return the mean, over the images, of the risk where all surer ones are answered, too."""
+    if not len(wrong):  # an emotion that the model never names
+        return math.nan
     table = pd.DataFrame({"confidence": confidence, "wrong": wrong, "images": 1})
     steps = table.groupby("confidence")[["wrong", "images"]].sum()[::-1]
     sums = steps.cumsum()

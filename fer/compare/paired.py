@@ -111,19 +111,19 @@ def listing(models: Sequence[Predictions], rows: Sequence[object]) -> pd.DataFra
         In the order of `rows`: `row`, `true`, and for each model `<name>: named`, `<name>:
         confidence` and `<name>: p_…`; empty where a model has no prediction.
     """
-    result = pd.DataFrame({"row": list(rows)})
-    for number, predictions in enumerate(models):
-        table = predictions.table.set_index("row").reindex(result["row"])
+    images = pd.Index(list(rows), name="row")
+    columns: dict[str, object] = {"row": images.to_numpy()}
+    for predictions in models:
+        table = predictions.table.set_index("row").reindex(images)
         known = table["label"].notna().to_numpy()
-        if number == 0:
-            result["true"] = _names(table["label"].to_numpy(), known)
+        columns.setdefault("true", _names(table["label"].to_numpy(), known))
         probabilities = table[PROBABILITIES].to_numpy(dtype=float)
         named = np.where(known[:, None], probabilities, 0).argmax(axis=1)
-        result[f"{predictions.name}: named"] = _names(named, known)
-        result[f"{predictions.name}: confidence"] = probabilities.max(axis=1)
+        columns[f"{predictions.name}: named"] = _names(named, known)
+        columns[f"{predictions.name}: confidence"] = probabilities.max(axis=1)
         for column, values in zip(PROBABILITIES, probabilities.T, strict=True):
-            result[f"{predictions.name}: {column}"] = values
-    return result
+            columns[f"{predictions.name}: {column}"] = values
+    return pd.DataFrame(columns)
 
 
 def _names(numbers: np.ndarray, known: np.ndarray) -> list[str | None]:

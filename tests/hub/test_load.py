@@ -98,7 +98,7 @@ def test_only_a_model_s_files_are_downloaded_and_nothing_is_unpickled(
     names = {path.name for path in Artifact.find(published).path.iterdir()}
     assert names == {
         "config.json", "model.safetensors", "metrics.json", "predictions.parquet",
-        "history.csv", "recipe.toml", "README.md", "confusion.png",
+        "history.csv", "recipe.toml", "README.md", "confusion.png", "robustness.json",
     }  # fmt: skip
     assert not (tmp_path / "boom").exists()
 
