@@ -1,11 +1,13 @@
 """Take the README's pictures of the pages from the running app.
 
-python -m docs.screenshots          # rewrites docs/images/
+python -m docs.screenshots                # rewrites docs/images/
+python -m docs.screenshots video live     # these two only
 
 The only person on them is scikit-image's astronaut (Eileen Collins; NASA, public domain).
 """
 
 import io
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +18,10 @@ import skimage.data
 from PIL import Image, ImageEnhance, ImageOps
 from playwright.sync_api import FilePayload, Locator, Page, sync_playwright
 
+from tools.camera import SMILE, before_camera, film, playing
 from tools.faces import drawn
 from tools.running import CHROMIUM_FLAGS, chromium, served
+from tools.videos import RATE, encode, steady
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -25,6 +29,7 @@ WIDTH, HEIGHT = 1240, 2400  # of the window, in CSS pixels
 MARGIN = 12  # less than what lies between two things on a page
 COLOURS = 256  # of a picture: a palette takes a third of the bytes, and text stays sharp
 PATIENCE = 180_000  # milliseconds
+HEIGHT_OF_FACE = 260  # in the frames of a film, pixels
 
 
 def album() -> dict[str, Image.Image]:
@@ -53,6 +58,17 @@ def twice(face: Image.Image) -> Image.Image:
     picture.paste(face, (0, 0))
     picture.paste(ImageOps.mirror(face), (face.width, 0))
     return picture
+
+
+def two_people() -> Iterator[tuple[float, Image.Image]]:
+    """Film the astronaut and a drawn face whose mood changes twice, for nine seconds."""
+    gasp, frown = drawn(mouth=90, opened=True, eyes=80), drawn(brows=-45, mouth=-60)
+    moods = (gasp, frown, gasp)
+    for time in steady(9):
+        frame = before_camera(SMILE, 0.25)
+        face = moods[int(time / 3)]
+        frame.paste(face.resize((HEIGHT_OF_FACE, HEIGHT_OF_FACE)), (350, 110))
+        yield time, frame
 
 
 def payload(name: str, image: Image.Image) -> FilePayload:
@@ -121,11 +137,34 @@ def batch(page: Page, address: str) -> None:
     save(page, "batch.png", page.get_by_role("heading").first, captions.last)
 
 
+def video(page: Page, address: str) -> None:
+    """Show the timelines of two people in a video."""
+    page.goto(f"{address}/video")
+    film = {"name": "two people.mp4", "mimeType": "video/mp4", "buffer": encode(two_people())}
+    page.locator("input[type=file]").set_input_files([FilePayload(**film)])
+    page.get_by_role("button", name="Score", exact=True).click()
+    heading = page.get_by_role("heading", name="People")
+    heading.wait_for()
+    charts = page.locator(".js-plotly-plot")
+    charts.last.wait_for()
+    save(page, "video.png", page.get_by_role("heading").first, charts.last)
+
+
+def live(page: Page, address: str) -> None:
+    """Show the live page answering its camera, whose film is `two_people`."""
+    page.goto(f"{address}/live")
+    page.get_by_role("button", name="Open the camera").click()
+    page.locator(".face").first.wait_for()
+    page.wait_for_timeout(20_000)  # a timeline worth seeing
+    save(page, "live.png", page.get_by_role("heading").first, page.locator(".live"))
+
+
 @contextmanager
-def window(address: str) -> Iterator[Page]:
-    """Open the app in a window of a light theme."""
+def window(camera: Path) -> Iterator[Page]:
+    """Open a window of a light theme, whose camera shows a film."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        flags = [*CHROMIUM_FLAGS, playing(camera)]
+        browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
         page = browser.new_page(
             viewport={"width": WIDTH, "height": HEIGHT},
             color_scheme="light",
@@ -139,13 +178,18 @@ def window(address: str) -> Iterator[Page]:
 def main() -> None:
     """Take them all."""
     IMAGES.mkdir(exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        served(ROOT, Path(folder) / "log") as server,
-        window(server.address) as page,
-    ):
-        for take in (upload, compare, trust, batch):
-            take(page, server.address)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        camera = film(folder / "camera.mjpeg", ((1 / RATE, frame) for _, frame in two_people()))
+        with served(ROOT, folder / "log") as server, window(camera) as page:
+            take_all(page, server.address)
+
+
+def take_all(page: Page, address: str) -> None:
+    """Take the pictures that the command line names, or all."""
+    for take in (upload, compare, trust, batch, video, live):
+        if take.__name__ in sys.argv[1:] or len(sys.argv) == 1:
+            take(page, address)
 
 
 if __name__ == "__main__":
