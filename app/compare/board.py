@@ -180,7 +180,7 @@ def with_references(ours: pd.DataFrame) -> pd.DataFrame:
 
 def show_references(ours: pd.DataFrame) -> None:
     """Show what others report, with this app's models in their places."""
-    st.subheader("Beside what others report")
+    st.header("Beside what others report")
     table = with_references(ours)
     st.dataframe(
         table.assign(ours=["this app" if own else "" for own in table["ours"]]),

@@ -54,7 +54,7 @@ def show_cost(table: pd.DataFrame, kinds: list[str], colours: Mapping[str, str])
 
 def show_times(found: Mapping[str, Artifact], timed: Mapping[str, Timing]) -> None:
     """Show how long a face takes: as published, and here, as often as the visitor wants."""
-    st.subheader("How long a face takes")
+    st.header("How long a face takes")
     published = {
         name: timing
         for name, artifact in found.items()

@@ -48,7 +48,7 @@ def votes_of(table: pd.DataFrame) -> np.ndarray:
 
 def show_ceiling(known: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> None:
     """Show each model beside one annotator, both held against the other annotators."""
-    st.subheader("One of the ten, and the models")
+    st.header("One of the ten, and the models")
     lines = []
     for name, table in known.items():
         left_out = LeftOut.of(votes_of(table))
@@ -81,7 +81,7 @@ def show_agreement(
     models: Sequence[Predictions], known: Mapping[str, pd.DataFrame], colours: Mapping[str, str]
 ) -> None:
     """Show how often each model is right where few or many annotators agreed."""
-    st.subheader("Where people agree")
+    st.header("Where people agree")
     tables = []
     for predictions in models:
         voted = known[predictions.name]
@@ -105,7 +105,7 @@ def show_agreement(
 
 def show_suspects(known: Mapping[str, pd.DataFrame]) -> None:
     """List the images whose label votes and models speak against, and what they cost."""
-    st.subheader("Labels to doubt")
+    st.header("Labels to doubt")
     first = next(iter(known.values())).set_index("row")
     common = first.index
     for table in known.values():

@@ -24,7 +24,7 @@ def study(found: Mapping[str, Artifact], models: Mapping[str, Predictions]) -> N
         found: all models; their validation figures are shown.
         models: their predictions on test, by the measure that is chosen.
     """
-    st.subheader("Its five experiments")
+    st.header("Its five experiments")
     table = experiments(found)
     known = table.dropna(subset="validation")
     ahead = int((known["validation"] > known["study"]).sum())
@@ -35,7 +35,7 @@ def study(found: Mapping[str, Artifact], models: Mapping[str, Predictions]) -> N
     show(beside_study(table), table, "study",
          "Validation accuracy of the study's experiments and of the runs here")  # fmt: skip
     show_experiments(table)
-    st.subheader("Its conclusions")
+    st.header("Its conclusions")
     for conclusion in CONCLUSIONS:
         tested = steps(conclusion, models)
         with st.container(border=True):
@@ -136,7 +136,7 @@ def show_experiments(table: pd.DataFrame) -> None:
 
 def show_unbalanced() -> None:
     """Answer what the study left open: what to do about unbalanced classes."""
-    st.subheader("Its open question: unbalanced classes")
+    st.header("Its open question: unbalanced classes")
     table = pd.read_csv(UNBALANCED)
     by_balance = table.set_index("balance").to_dict("index")
     best = max(by_balance, key=lambda name: by_balance[name]["macro F1"])

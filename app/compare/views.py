@@ -122,7 +122,7 @@ def cell_sentence(images: int, by: str, true: str, predicted: str) -> str:
 
 def show_cell(models: Sequence[Predictions], place: str) -> None:
     """List the images of one cell: those a model names so that are labelled so."""
-    st.subheader("Images of a cell")
+    st.header("Images of a cell")
     names = [predictions.name for predictions in models]
     first, second, third = st.columns(3)
     true = first.selectbox(

@@ -170,9 +170,9 @@ def show_result(work: VideoWork) -> None:
     progress = work.progress()
     st.caption(f"Scored with {work.model} in {duration(progress.seconds)}.")
     downloads(work)
-    st.subheader("A moment")
+    st.header("A moment")
     show_moment(work, scored)
-    st.subheader("People")
+    st.header("People")
     if not everyone:
         st.info("No face was found in this video.", icon=":material/face_retouching_off:")
         return

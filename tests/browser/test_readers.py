@@ -1,4 +1,4 @@
-"""The pages for those who see little or have the page read to them: axe, and the headings."""
+"""The pages for those who see little, have the page read to them, or use no mouse."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -78,7 +78,7 @@ def test_axe_finds_nothing_serious(browser, scored, name, theme):
     assert not found
 
 
-@pytest.mark.parametrize("name", ["", "batch", "live"])
+@pytest.mark.parametrize("name", PAGES)
 def test_headings_are_in_order(browser, scored, name):
     page = settled(browser, scored, name)
     levels = page.evaluate(HEADINGS)
