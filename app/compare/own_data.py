@@ -16,6 +16,8 @@ from fer.errors import FerError
 from fer.wording import counted
 
 VIEWS = ("Confusion", "Per emotion", "By group", "When to trust it", "Calibration", "Head to head")
+ENDINGS = ["csv", "tsv", "txt"]
+"""Of tables whose cells any of `fer.compare.tables.SEPARATORS` keeps apart."""
 NAMED = 20  # left-out photos named on the page; the CSV has all
 
 
@@ -24,14 +26,14 @@ def own_data() -> None:
     left, right = st.columns(2)
     scores = left.file_uploader(
         "CSV from the batch scorer",
-        type="csv",
+        type=ENDINGS,
         accept_multiple_files=True,
         key="own_scores",
         help="What `fer score` or the batch page writes; one for each model to compare.",
     )
     labels = right.file_uploader(
         "CSV of true labels",
-        type="csv",
+        type=ENDINGS,
         key="own_labels",
         help="Columns path and label, and face where photos show several. Any further column may "
         "name groups: light, camera, age band, whatever you know of the photos.",

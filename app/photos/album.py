@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from app.server.uploads import MEGABYTE, SENT
+from app.server.uploads import MEGABYTE, SENT, distinct
 from fer.errors import TooMuch, UnreadableImage
 from fer.faces.boxes import Box
 from fer.faces.detection import Detection
@@ -42,7 +42,10 @@ class Shot:
     """A photo in the album."""
 
     name: str
+    """Its own among the album's."""
     digest: str
+    given: str
+    """The file's name as it came, which others may have as well."""
 
     @property
     def key(self) -> str:
@@ -116,11 +119,13 @@ class Album:
     def add(self, name: str, data: bytes) -> None:
         """Put a photo behind the others; the same file under the same name is there once.
 
+        Another file of a name that is there already gets a number behind it.
+
         Raises:
             TooMuch: if the album is full.
         """
-        shot = Shot(name, hashlib.sha256(data).hexdigest())
-        if shot in self.shots:
+        digest = hashlib.sha256(data).hexdigest()
+        if any((shot.given, shot.digest) == (name, digest) for shot in self.shots):
             return
         size = sum(map(len, self.data.values())) + len(data)
         if len(self.shots) >= FILES or size > BYTES:
@@ -128,6 +133,7 @@ class Album:
                 f"{name} and what follows it are left out: this page holds {FILES} photos of "
                 f"{BYTES // MEGABYTE} MB together. The batch page takes more."
             )
+        shot = Shot(distinct([*(shot.name for shot in self.shots), name])[-1], digest, name)
         self.shots.append(shot)
         if len(data) > SENT.file_bytes:
             self.results[shot.digest] = UnreadableImage(

@@ -8,7 +8,7 @@ import streamlit as st
 from app.photos.album import Album
 from app.photos.views import zip_of_pictures
 from app.pictures import offer_pictures
-from fer.scoring.csv_output import HEADER, csv_lines
+from fer.scoring.csv_output import EXCEL_MARK, HEADER, csv_lines
 from fer.scoring.rows import to_frame
 
 
@@ -17,6 +17,12 @@ def show_downloads(album: Album, model: str, rows: list[dict[str, Any]]) -> None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for label, make, name, mime in (
             ("CSV", lambda: HEADER + csv_lines(rows), "emotions.csv", "text/csv"),
+            (
+                "CSV for Excel",
+                lambda: EXCEL_MARK + HEADER + csv_lines(rows),
+                "emotions.csv",
+                "text/csv",
+            ),
             ("JSON", lambda: to_json(rows), "emotions.json", "application/json"),
         ):
             st.download_button(

@@ -18,6 +18,7 @@ def show_ways_in(album: Album) -> None:
         "Photos",
         # Any file, so that one that is no photo gets a sentence on the page.
         accept_multiple_files=True,
+        max_upload_size=SENT.file_bytes // MEGABYTE,
         key=f"files-{round_}",
         on_change=take,
         args=(f"files-{round_}",),

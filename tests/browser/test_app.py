@@ -24,7 +24,7 @@ def photos(tmp_path_factory, astronaut, crowd):
 
 def upload(page: Page, *paths) -> None:
     page.locator("input[type=file]").set_input_files([str(path) for path in paths])
-    page.get_by_role("button", name="Download CSV").wait_for()
+    page.get_by_role("button", name="Download CSV", exact=True).wait_for()
 
 
 def test_a_photo_is_named_and_downloads(page, photos, tmp_path):
@@ -153,7 +153,7 @@ def test_sixty_photos_are_a_page_to_look_at_and_stay_while_one_is_elsewhere(page
     assert main.evaluate("e => e.scrollHeight") < 6_000
     assert page.evaluate("document.querySelectorAll('*').length") < 2_500
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download CSV").click()
+        page.get_by_role("button", name="Download CSV", exact=True).click()
     rows = list(csv.DictReader(download.value.path().open()))
     assert [row["path"] for row in rows] == [f"{number}.jpg" for number in range(60)]
 

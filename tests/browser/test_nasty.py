@@ -55,7 +55,7 @@ def nothing_was_made(page: Page) -> None:
 
 def test_on_the_photos_page(page: Page):
     drop(page.locator("input[type=file]"))
-    page.get_by_role("button", name="Download CSV").wait_for()
+    page.get_by_role("button", name="Download CSV", exact=True).wait_for()
     expect(page.get_by_role("img", name=re.compile(": 1 face$"))).to_have_count(len(GOOD))
     expect(page.get_by_test_id("stAlertContentError")).to_have_count(len(BAD))
     for name in SHOWN:

@@ -85,6 +85,7 @@ def test_a_photo_gives_its_face(app, astronaut):
     assert len(app.get("plotly_chart")) == 1
     assert [button.label for button in app.get("download_button")] == [
         "Download CSV",
+        "Download CSV for Excel",
         "Download JSON",
         "Faces shown",
         "Faces blurred",
@@ -120,6 +121,15 @@ def test_photos_stay_while_another_page_is_looked_at_and_go_when_cleared(app, as
     app.button(key="clear").click().run()
     assert "try the example" in app.info[0].value
     assert "album" not in app.session_state or not app.session_state.album.shots
+
+
+def test_two_photos_of_one_name_are_told_apart(app, astronaut):
+    small = astronaut.crop((100, 0, 360, 260))
+    app.session_state.album = album = Album()
+    for photo in (small, small.rotate(5), small):  # the third is the first once more
+        album.add("me.jpg", jpeg(photo))
+    app.run()
+    assert app.dataframe[0].value["path"].tolist() == ["me.jpg", "me (2).jpg"]
 
 
 def test_photos_come_by_pages(app, astronaut):
