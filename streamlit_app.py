@@ -10,6 +10,8 @@ from pathlib import Path
 import streamlit as st
 from starlette.formparsers import MultiPartParser
 
+from app.notice import NOTICE
+
 # An upload of a megabyte and more would go through a temporary file; 0 keeps all in memory, as
 # the pages promise.
 MultiPartParser.spool_max_size = 0
@@ -19,11 +21,7 @@ ICON = Path(__file__).parent / "app" / "icon.svg"
 
 st.set_page_config(page_title="Facial emotions", page_icon=ICON, layout="wide")
 
-NOTICE = (
-    "An expression is not a feeling: the models name what a face shows, learnt from labels that "
-    "people agree on two thirds of the time. Who is looked at has to be told so (EU AI Act, "
-    "Article 50(3), since 2 August 2026), and at work and in education feelings must not be "
-    "inferred from it (Article 5(1)(f)).  \n"
+PRIVACY = (
     "Photos stay in this server's memory and are never written to its disk: those on the Photos "
     "page until they are cleared or the page is closed, those of a batch until they are scored, "
     "and small pictures of these as long as its table. A video stays as long as its timeline. The "
@@ -73,7 +71,7 @@ with st.container(horizontal=True, gap="xsmall"):
 
 body = st.container()
 # Before the page, which may stop early, and below it.
-st.caption(NOTICE)
+st.caption(f"{NOTICE}  \n{PRIVACY}")
 if "torch" not in sys.modules:
     with body:
         start()

@@ -140,8 +140,12 @@ def batch(page: Page, address: str) -> None:
 def video(page: Page, address: str) -> None:
     """Show the timelines of two people in a video."""
     page.goto(f"{address}/video")
-    film = {"name": "two people.mp4", "mimeType": "video/mp4", "buffer": encode(two_people())}
-    page.locator("input[type=file]").set_input_files([FilePayload(**film)])
+    film: FilePayload = {
+        "name": "two people.mp4",
+        "mimeType": "video/mp4",
+        "buffer": encode(two_people()),
+    }
+    page.locator("input[type=file]").set_input_files([film])
     page.get_by_role("button", name="Score", exact=True).click()
     heading = page.get_by_role("heading", name="People")
     heading.wait_for()

@@ -13,6 +13,8 @@ from fer.emotions import EMOTIONS
 Measure = Literal["label", "votes"]
 """What an answer is held against: FER-2013's own label, or the majority of the FER+ votes."""
 MEASURES: tuple[Measure, ...] = ("label", "votes")
+CALLED: dict[Measure, str] = {"label": "FER-2013's label", "votes": "FER+ votes"}
+"""What the pages call the measures."""
 
 ANSWERS = (
     "neutral", "happy", "surprise", "sad", "angry", "disgust", "fear",

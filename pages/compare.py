@@ -3,6 +3,8 @@
 Everything shown is read from the models' folders; weights are loaded only to time them.
 """
 
+from functools import partial
+
 import streamlit as st
 
 from app.compare.answer import short_answer
@@ -10,14 +12,16 @@ from app.compare.board import show_answers, show_leaderboard, show_references, s
 from app.compare.breaks import breaks
 from app.compare.cost import cost
 from app.compare.head_to_head import head_to_head
-from app.compare.measure import on_images, pick_images, pick_measure, say_measure
+from app.compare.measure import on_images, pick_images, pick_measure, say_measure, settings
 from app.compare.models import by_label, leaderboard, read_all, read_histories
 from app.compare.own_data import own_data
 from app.compare.people import people
+from app.compare.report import comparison_report
 from app.compare.study import study
 from app.compare.trust import trust
 from app.compare.views import calibration, confusion, learning, per_class
 from app.figures.comparison import model_colours
+from app.report import offer_report
 from app.routing import by_way_of_the_router
 from fer.compare.metrics import Predictions
 from fer.emotions import EMOTIONS
@@ -44,6 +48,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     measure = pick_measure(found)
     unseen = pick_images()
     emotion = st.selectbox("For", EMOTIONS, index=1, key="emotion", bind="query-params", width=140)
+    report = st.container(width="content")
 models = {
     name: Predictions(
         name, on_images(artifact.labelled(measure), unseen), artifact.config.temperature
@@ -59,7 +64,8 @@ say_measure(measure, most, unseen, found)
 own = table[[found[name].source is None for name in ranked]].reset_index(drop=True)
 own = own if len(own) else table
 own_models = {name: models[name] for name in own["model"]}
-answer.markdown(f"#### {short_answer(own, own_models, emotion)}")
+said = short_answer(own, own_models, emotion)
+answer.header(said, anchor=False)
 chosen_names = st.pills(
     "Compare",
     ranked,
@@ -79,9 +85,13 @@ view = st.segmented_control(
 )
 chosen = [models[name] for name in ranked if name in (chosen_names or [])]
 artifacts = [found[predictions.name] for predictions in chosen]
+with report:
+    asked = settings(measure, most, unseen, emotion)
+    make = partial(comparison_report, said, asked, table, chosen, found)
+    offer_report("Report", make, "comparison-report")
 if view == "Overview":
     show_answers(own, own_models, emotion)
-    st.subheader("Leaderboard")
+    st.header("Leaderboard")
     show_leaderboard(table)
     show_rivals(found, {name: models[name] for name in ranked}, own["model"].iloc[0])
     show_references(by_label(found))

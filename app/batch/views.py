@@ -1,16 +1,19 @@
 """The batch page's views: a job at work, and what came of it."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
 from app.batch.gallery import show_gallery
+from app.batch.report import batch_report
 from app.batch.ways_in import jobs
 from app.choice import ask_choice, select
 from app.figures.emotions import emotion_counts
 from app.pictures import offer_pictures, with_faces, zipped
+from app.report import offer_report
 from app.server.jobs import Job, to_csv, to_excel_csv, to_pandas, to_parquet
 from app.shared import show_rows
 from app.work import WorkPage
@@ -112,6 +115,7 @@ def show_result(job: Job) -> None:
         downloads(label, "emotions", lambda: packed.take(rows.index.to_numpy()))
         if job.pictures:
             download_pictures(job)
+        offer_report("Report: the whole batch", partial(batch_report, job), "batch-report")
     gallery, rest = st.tabs(["Faces", "Table"])
     with gallery:
         show_gallery(job, rows)

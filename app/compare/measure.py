@@ -7,9 +7,9 @@ import streamlit as st
 
 from fer.artifacts import Artifact
 from fer.compare.fer2013 import IN_TRAIN
-from fer.ferplus import Measure
+from fer.ferplus import CALLED, Measure
 
-NAMES: dict[str, Measure] = {"FER-2013's label": "label", "FER+ votes": "votes"}
+NAMES = {name: measure for measure, name in CALLED.items()}
 
 
 def pick_measure(found: Mapping[str, Artifact]) -> Measure:
@@ -62,3 +62,13 @@ def say_measure(measure: Measure, images: int, unseen: bool, found: Mapping[str,
             f"Not measured by the votes, and left out: {', '.join(unvoted)}; `python -m training "
             "evaluate NAME --data DIR --write` measures a model anew."
         )
+
+
+def settings(measure: Measure, images: int, unseen: bool, emotion: str) -> dict[str, str]:
+    """Return what was chosen, by what it is called, for a report."""
+    return {
+        "right by": CALLED[measure],
+        "images": f"{images:,} test images of FER-2013"
+        + (", without those that stand in train too" if unseen else ""),
+        "with an eye to": emotion,
+    }

@@ -6,11 +6,15 @@ import pandas as pd
 import pytest
 
 from app.compare.images import data_folder
+from app.compare.measure import settings
+from app.compare.models import leaderboard, read_all
+from app.compare.report import comparison_report
 from app.compare.study import UNBALANCED
 from fer.artifacts import Artifact
 from fer.artifacts.robustness import CORRUPTIONS, Robustness
 from fer.artifacts.timing import Timing
 from fer.columns import PROBABILITIES
+from fer.compare.metrics import Predictions
 from fer.compare.references import REFERENCES
 from fer.emotions import EMOTIONS
 from tests.made import give_votes, make_model
@@ -64,11 +68,30 @@ def test_the_short_answer_and_the_leaderboard(models):
 
 
 def test_the_short_answer_is_one_sentence(models):
-    sentence = open_page().markdown[0].value
-    assert sentence.startswith("#### Take **flagship**; ")
+    sentence = open_page().header[0].value
+    assert sentence.startswith("Take **flagship**; ")
     assert "for **disgust** " in sentence
-    (sentence,) = [text for text in texts(open_page(emotion="happy")).split("\n") if "Take" in text]
+    sentence = open_page(emotion="happy").header[0].value
     assert "**happy**" in sentence
+
+
+def test_a_report_of_no_chosen_model_has_the_leaderboard_alone(models):
+    found, _ = read_all()
+    by_name = {name: Predictions(name, artifact.labelled()) for name, artifact in found.items()}
+    board = leaderboard(found, by_name, "label")
+    asked = settings("votes", 3301, True, "fear")
+    page = comparison_report("Take **cnn**.", asked, board, [], found).decode()
+    body = page.partition("<body>")[2]
+    assert body.count("Plotly.newPlot(") == 1
+    for said in (
+        "Take <strong>cnn</strong>.",
+        "FER+ votes",
+        "3,301 test images",
+        "fear",
+        "resnet50",
+    ):
+        assert said in body
+    assert f"{board['accuracy'].max():.1%}" in body
 
 
 def test_what_others_report_stands_in_one_list_with_our_models_the_best_first(models):
@@ -140,7 +163,7 @@ def test_other_projects_networks_are_compared_and_not_recommended(models, monkey
     app = open_page()
     assert not app.warning
     assert app.dataframe[0].value["model"].tolist()[0] == "rivals/other"
-    assert "Take **flagship**" in app.markdown[0].value
+    assert "Take **flagship**" in app.header[0].value
     assert app.metric[0].value == "flagship"
     assert "other projects' networks: rivals/other is right on" in texts(app)
     assert "rivals/other" in app.expander[0].label
