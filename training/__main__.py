@@ -1,9 +1,10 @@
-"""`python -m training`: prepare data, train, evaluate, list, write cards, publish to the Hub.
+"""`python -m training`: prepare data, train, evaluate, list, write cards, export, publish.
 
 python -m training train cnn --data ../shared/data
 python -m training evaluate cnn --data ../shared/data
 python -m training list
 python -m training card cnn
+python -m training export cnn --format onnx
 python -m training publish cnn --repo-id ORG/NAME
 """
 
@@ -13,7 +14,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 import typer
@@ -23,7 +24,7 @@ from lightning.fabric.plugins.environments import LightningEnvironment, TorchEla
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from safetensors import SafetensorError
 
-from fer.artifacts import Artifact
+from fer.artifacts import Artifact, local_folders
 from fer.artifacts.store import ROBUSTNESS
 from fer.config import ENSEMBLE
 from fer.errors import FerError
@@ -265,6 +266,38 @@ def card_(names: Annotated[list[str], typer.Argument(help="Names or folders.")])
         folder = find_artifact(name).path
         write_card(folder)
         print(folder / "README.md")
+
+
+@app.command("export")
+def export_(
+    name: Annotated[str, typer.Argument(help="In models/ or runs/, a folder or a Hub id.")],
+    format_: Annotated[
+        Literal["onnx"], typer.Option("--format", help="What to write it as.")
+    ] = "onnx",
+    int8: Annotated[
+        bool, typer.Option("--int8", help="In int8 as well, measured on validation.")
+    ] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="FER-2013: checks on test images; --int8 needs it.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the files go [NAME/onnx].")
+    ] = None,
+) -> None:
+    """Write a model, with all that stands around its network, for those who have no PyTorch."""
+    # Imported here: a bare training machine has not what it needs.
+    from training.card import write_card
+    from training.export import export
+
+    artifact = find_artifact(name)
+    if output is None and not local_folders(name):
+        raise FerError(f"{name} is on the Hub: give --output DIR.")
+    folder = output or artifact.path / format_
+    written = export(artifact, folder, data, int8)
+    if output is None:
+        write_card(artifact.path)
+    for path in sorted(folder.glob("*.onnx")):
+        print(f"{path}: {written.summary(path.name)}")
 
 
 @app.command("publish")

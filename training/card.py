@@ -12,6 +12,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from PIL import Image, ImageDraw, ImageFont
 
 from fer.artifacts import Artifact
+from fer.artifacts.export import FLOAT, INT8, Export
 from fer.columns import PROBABILITIES
 from fer.compare.metrics import reliability
 from fer.emotions import EMOTIONS
@@ -76,14 +77,20 @@ def model_card(folder: Path, repo_id: str | None = None) -> ModelCard:
         UnknownModel: if a file is missing or damaged.
     """
     artifact = Artifact(folder)
-    metrics = artifact.metrics
+    metrics, export = artifact.metrics, Export.read(artifact)
     recipe = (folder / "recipe.toml").read_text().strip()
     data = ModelCardData(
         license="mit",
         library_name="fer-studio",
         pipeline_tag="image-classification",
         datasets=["fer2013"],
-        tags=["facial-emotion-recognition", "fer2013", "pytorch", "safetensors"],
+        tags=[
+            "facial-emotion-recognition",
+            "fer2013",
+            "pytorch",
+            "safetensors",
+            *(["onnx"] if export else []),
+        ],
         metrics=["accuracy", "f1"],
         model_name=metrics["model"],
         eval_results=eval_results(metrics["splits"]["test"]),
@@ -96,6 +103,9 @@ def model_card(folder: Path, repo_id: str | None = None) -> ModelCard:
         recipe=recipe,
         learnt=tomllib.loads(recipe),
         config=artifact.config,
+        export=export,
+        float_file=FLOAT,
+        int8_file=INT8,
         by_measure=by_measure(metrics["splits"]),
         own=artifact.views,
         test=metrics["splits"]["test"],

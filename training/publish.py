@@ -16,6 +16,7 @@ from pathlib import Path
 from huggingface_hub import CommitInfo, HfApi
 
 from fer.artifacts import FILES, Artifact
+from fer.artifacts.export import ONNX, Export
 from fer.artifacts.hub import hub_errors
 from fer.artifacts.store import ROBUSTNESS
 from fer.config import HUB_ID
@@ -26,6 +27,8 @@ from training.card import write_card
 REQUIRED = tuple(
     name for name in FILES if "*" not in name and "index" not in name and name != ROBUSTNESS
 )
+PUBLISHED = (*FILES, f"{ONNX}/*")
+"""What a model's repository may hold; whoever loads it by this library fetches `FILES` alone."""
 COLLECTION = "Facial emotion recognition on FER-2013"
 
 
@@ -39,6 +42,7 @@ def check_artifact(folder: Path) -> None:
     Raises:
         Unfinished: with a sentence that names what is missing or wrong.
         UnknownModel: if a file is damaged, or its figures do not follow from its predictions.
+        NotExported: if its ONNX file, where it has one, does not answer as its weights do.
     """
     if missing := [name for name in REQUIRED if not (folder / name).is_file()]:
         raise Unfinished(
@@ -50,6 +54,11 @@ def check_artifact(folder: Path) -> None:
         raise Unfinished(f"{folder}: {', '.join(wrong)} is not the file that metrics.json names.")
     artifact.load_network()
     artifact.check_figures()
+    if Export.read(artifact):
+        # Imported here: only this needs the extra `export`.
+        from training.export import check_export
+
+        check_export(artifact)
 
 
 def stage_model(folder: Path, repo_id: str, target: Path) -> None:
@@ -60,9 +69,11 @@ def stage_model(folder: Path, repo_id: str, target: Path) -> None:
     """
     check_artifact(folder)
     target.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
+    for name in PUBLISHED:
         for path in folder.glob(name):
-            shutil.copyfile(path, target / path.name)
+            copy = target / path.relative_to(folder)
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, copy)
     config = Artifact(folder).config
     if config.members:
         hub_members = {"members": _on_the_hub(config.members, repo_id)}
@@ -110,7 +121,7 @@ def publish_model(
             api.create_repo(repo_id, private=private or None, exist_ok=True)
             if revision:
                 api.create_branch(repo_id, branch=revision, exist_ok=True)
-            refuse_foreign(api, repo_id, "model", "metrics.json", FILES)
+            refuse_foreign(api, repo_id, "model", "metrics.json", PUBLISHED)
             commit = upload(api, repo_id, "model", staged, revision, create_pr)
     return str(commit.pr_url or commit.commit_url)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from huggingface_hub import SpaceCardData
 
+from fer.artifacts.export import ONNX
 from fer.artifacts.hub import hub_errors
 from training.publish import log_in, refuse_foreign, require_empty, upload
 
@@ -46,7 +47,9 @@ def stage_space(target: Path) -> None:
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(
-                source, target / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
+                source,
+                target / name,
+                ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ONNX),
             )
         else:
             (target / name).parent.mkdir(parents=True, exist_ok=True)

@@ -114,6 +114,20 @@ def test_an_ensemble_goes_up_after_its_members(
         Artifact.find("org/all")
 
 
+def test_an_export_goes_up_and_is_not_fetched_by_who_loads_the_weights(
+    server, run, training_command, artifact
+):
+    status, _, stderr = training_command("export", artifact)
+    assert status == 0, stderr
+    for _ in range(2):  # over its own publication, too
+        status, _, stderr = run(artifact, "--repo-id", "org/cnn")
+        assert status == 0, stderr
+    assert {"onnx/model.onnx", "onnx/export.json"} <= set(HfApi().list_repo_files("org/cnn"))
+    fetched = Artifact.find("org/cnn").path
+    assert (fetched / "model.safetensors").is_file()
+    assert not (fetched / "onnx").exists()
+
+
 def remove_predictions(folder):
     (folder / "predictions.parquet").unlink()
 
