@@ -150,7 +150,7 @@ def test_int8_that_loses_too_much_is_refused(model, drawn, training_command, mon
         "export", model, "--int8", "--data", drawn, "--output", tmp_path / "out"
     )
     assert (status, stdout) == (2, "")
-    assert "In int8 the accuracy on validation by the label falls from" in stderr
+    assert "In int8 the accuracy on validation by the votes falls from" in stderr
     assert list(tmp_path.iterdir()) == [model]
 
 
