@@ -18,6 +18,7 @@ MultiPartParser.spool_max_size = 0
 
 # A file of our own: a `:material/…:` icon here would be fetched from Google by every visitor.
 ICON = Path(__file__).parent / "app" / "icon.svg"
+STYLE = ICON.with_name("page.css")
 
 st.set_page_config(page_title="Facial emotions", page_icon=ICON, layout="wide")
 
@@ -63,13 +64,14 @@ HELP = {
     "Live": "Your camera, with what each face shows over the moving picture.",
 }
 
+st.html(STYLE)
 page = st.navigation(PAGES, position="hidden")
 # Streamlit's own bar hides behind a mark on a phone.
 with st.container(horizontal=True, gap="xsmall"):
     for item in PAGES:
         st.page_link(item, help=HELP[item.title])
 
-body = st.container()
+body = st.container(key="body")
 # Before the page, which may stop early, and below it.
 st.caption(f"{NOTICE}  \n{PRIVACY}")
 if "torch" not in sys.modules:

@@ -166,6 +166,10 @@ def show_open(album: Album, shot: Shot, model: str, second: str | None) -> None:
     """Show one photo as large as there is room, with its faces beside and below it."""
     show_way_back(album, shot)
     found = album.results[shot.digest]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text(shot.name, width="stretch")
+        if isinstance(found, Found):
+            download_picture(album, shot, model)
     if isinstance(found, UnreadableImage):
         st.error(str(found), icon=":material/broken_image:")
         return
@@ -179,7 +183,6 @@ def show_open(album: Album, shot: Shot, model: str, second: str | None) -> None:
             width="stretch" if max(picture.size) >= 480 else "content",
             alt=f"{counted(faces)} found",
         )
-        download_picture(album, shot, model)
     with right:
         if found.turn:
             st.info(
@@ -199,7 +202,7 @@ def show_open(album: Album, shot: Shot, model: str, second: str | None) -> None:
 
 
 def show_way_back(album: Album, shot: Shot) -> None:
-    """Show the photo's name, and the ways to the others."""
+    """Show the ways to the other photos."""
     if len(album.shots) > 1:
         after = dict(pairwise(album.shots))
         before = {other: one for one, other in after.items()}
@@ -232,7 +235,6 @@ def show_way_back(album: Album, shot: Shot) -> None:
                 key="remove",
                 help="Takes this photo off the page.",
             )
-    st.text(shot.name)
 
 
 def download_picture(album: Album, shot: Shot, model: str) -> None:
@@ -262,7 +264,7 @@ def show_face(album: Album, shot: Shot, model: str, second: str | None, number: 
     portrait = found.portraits[number - 1]
     st.markdown(f"**{number} · {named(face.by_emotion, face.certain)}**")
     explain = st.session_state.get("explain", False)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, key="portrait"):
         st.image(portrait, width=PORTRAIT_SIDE * 3 // 4, alt=f"Face {number}")
         if explain:
             show_heat(album, found, face, portrait, model, number)

@@ -180,3 +180,30 @@ def test_files_that_are_no_photos_get_a_sentence_where_one_looks(page):
     ]
     page.locator("input[type=file]").set_input_files(files)
     expect(page.get_by_test_id("stAlertContentError")).to_have_count(2)
+
+
+SHIFTS = """
+window.shifted = 0;
+new PerformanceObserver(list => {
+  for (const entry of list.getEntries())
+    if (!entry.hadRecentInput) window.shifted += entry.value;
+}).observe({type: "layout-shift"});
+"""
+
+
+def test_nothing_moves_by_itself_while_a_photo_is_looked_at(browser, address):
+    """Measure the layout shift of all that comes without a press, from the settled page on."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(180_000)
+    page.goto(address)
+    page.get_by_role("button", name="Try an example").wait_for()
+    page.wait_for_timeout(2_000)
+    page.evaluate(SHIFTS)
+    page.get_by_role("button", name="Try an example").click()
+    expect(page.get_by_text("1 · happy")).to_be_visible()
+    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+    page.wait_for_timeout(2_000)
+    shifted = page.evaluate("window.shifted")
+    context.close()
+    assert shifted < 0.1

@@ -1,10 +1,13 @@
 """The pages for those who see little, have the page read to them, or use no mouse."""
 
+import io
 from collections.abc import Iterator
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.corpus import whole
@@ -86,3 +89,50 @@ def test_headings_are_in_order(browser, scored, name):
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+AROUND = """() => {
+  const at = window.at = document.activeElement, box = at.getBoundingClientRect();
+  const left = Math.max(box.left - 8, 0), top = Math.max(box.top - 8, 0);
+  return {
+    said: (at.getAttribute("aria-label") || at.innerText || at.dataset.testid || at.id).trim(),
+    clip: {
+      x: left, y: top,
+      width: Math.min(box.right + 8, innerWidth) - left,
+      height: Math.min(box.bottom + 8, innerHeight) - top,
+    },
+  };
+}"""
+STOPS = 30  # of the Tab key on a page that are looked at
+SEEN = 48  # levels of 256 by which a pixel changes that one sees
+
+
+def seen(page: Page, clip: dict[str, float]) -> np.ndarray:
+    shot = page.screenshot(clip=clip, animations="disabled")
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), dtype=int)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_what_the_keyboard_is_on_can_be_seen(browser, scored, name, theme):
+    page = settled(browser, scored, name, theme)
+    page.evaluate("document.activeElement.blur()")
+    said, unseen = [], []
+    for _ in range(STOPS):
+        page.keyboard.press("Tab")
+        page.wait_for_timeout(300)  # what scrolls and fades comes to rest
+        if page.evaluate("document.activeElement === document.body"):
+            break
+        if page.evaluate("document.activeElement.id").startswith("glide-cell"):
+            continue  # a table paints its cells itself, and none has a place on the page
+        around = page.evaluate(AROUND)
+        said.append(around["said"][:60])
+        focused = seen(page, around["clip"])
+        page.evaluate("window.at.blur()")
+        page.wait_for_timeout(300)
+        if (abs(focused - seen(page, around["clip"])).max(axis=2) > SEEN).sum() < 20:
+            unseen.append(said[-1])
+        page.evaluate("window.at.focus()")  # the next Tab goes on from here
+    page.context.close()
+    assert len(said) >= 8, said
+    assert not unseen
