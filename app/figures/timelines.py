@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.emotions import CLEAR
+from app.figures.style import readable
 from fer.emotions import COLOURS, EMOTIONS
 
 
@@ -58,4 +59,4 @@ def timeline(
     )
     figure.update_xaxes(range=[0, end], ticksuffix=" s", title=None, fixedrange=True)
     figure.update_yaxes(range=[0, 1], visible=False, fixedrange=True)
-    return figure
+    return readable(figure)

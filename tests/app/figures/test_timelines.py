@@ -1,5 +1,6 @@
 import pandas as pd
 
+from app.figures.style import TEXT
 from app.figures.timelines import timeline
 from fer.emotions import COLOURS, EMOTIONS
 
@@ -15,3 +16,9 @@ def test_every_emotion_has_its_colour_and_nothing_is_drawn_where_nobody_was():
         between = {time: share for time, share in drawn.items() if 0.2 < time < 5}
         assert len(between) == 2
         assert set(between.values()) == {0}
+
+
+def test_the_axis_of_time_is_written_in_the_text_s_colour():
+    shares = pd.DataFrame([[1 / 7] * 7] * 2, columns=EMOTIONS)
+    figure = timeline([0.0, 0.2], shares, end=6, gap=2)
+    assert figure.layout.xaxis.tickfont.color == TEXT
