@@ -100,8 +100,9 @@ def upload(page: Page, address: str) -> None:
     photo = Image.fromarray(skimage.data.astronaut()).crop((0, 0, 460, 330))
     page.locator("input[type=file]").set_input_files([payload("astronaut.jpg", photo)])
     page.get_by_role("button", name="Download CSV", exact=True).wait_for()
-    page.locator(".js-plotly-plot").wait_for()
-    save(page, "upload.png", page.get_by_role("link").first, page.get_by_role("img", name="found"))
+    chart = page.locator(".js-plotly-plot")
+    chart.wait_for()
+    save(page, "upload.png", page.get_by_role("link").first, chart)
 
 
 def compare(page: Page, address: str) -> None:
