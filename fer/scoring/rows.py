@@ -137,5 +137,6 @@ def faces_to_frame(
 def to_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Return rows as a table with all columns in their order; what a row lacks is empty."""
     table = pd.DataFrame(list(rows), columns=list(COLUMNS))
+    table["status"] = table["status"].map(str)  # pandas 2 keeps the enumeration's members
     whole, flags = WHOLE.intersection(COLUMNS), FLAGS.intersection(COLUMNS)
     return table.astype(dict.fromkeys(whole, "Int64") | dict.fromkeys(flags, "boolean"))
