@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import binomtest
+from scipy.stats import binomtest, hypergeom
 from streamlit.testing.v1 import AppTest
 from torchmetrics.functional.classification import (
     multiclass_calibration_error,
@@ -388,6 +388,41 @@ def check_curves(app: AppTest, names: list[str]) -> None:
             same(f"learning curve of {name}", curve, history["validation_accuracy"])
 
 
+def check_groups(name: str) -> None:
+    """Check the view of a visitor's own data by group: a model's test images in three groups.
+
+    Fisher's test is summed over the hypergeometric distribution; Holm's correction is its
+    definition, the largest of the smaller p-values, each times how many are not smaller.
+    """
+    predictions = Artifact.find(name).predictions
+    labels = predictions["label"].to_numpy()
+    photos = [f"{row}.jpg" for row in predictions["row"]]
+    groups = np.where(labels == 3, "c", np.where(np.arange(len(labels)) % 3, "a", "b"))
+    scores = predictions.filter(like="p_").assign(path=photos, status="ok", face=1, model=name)
+    truth = pd.DataFrame({"path": photos, "label": [EMOTIONS[label] for label in labels],
+                          "light": groups})  # fmt: skip
+    app = open_page([], "Your own data", own_view="By group")
+    for key, handed_in in (("own_scores", scores), ("own_labels", truth)):
+        app.file_uploader(key=key).upload(f"{key}.csv", handed_in.to_csv(index=False).encode())
+    app.run()
+    assert not app.exception, app.exception
+    right = predictions.filter(like="p_").to_numpy().argmax(1) == labels
+    computed = []
+    for group in "abc":
+        inside = right[groups == group]
+        chances = hypergeom(len(right), right.sum(), len(inside))
+        each = chances.pmf(np.arange(len(inside) + 1))
+        p = each[each <= each[inside.sum()] * (1 + 1e-7)].sum()
+        interval = binomtest(inside.sum(), len(inside)).proportion_ci(method="wilson")
+        computed.append([len(inside), inside.sum(), inside.mean(), *interval, p])
+    ps = np.array(computed)[:, -1]
+    holm = [min(1, max((ps >= other).sum() * other for other in ps[ps <= p])) for p in ps]
+    (table,) = [frame.value for frame in app.dataframe if "p_corrected" in frame.value]
+    shown = table.set_index("group").loc[["a", "b", "c"]]
+    columns = ["faces", "right", "accuracy", "low", "high", "p", "p_corrected"]
+    same(f"groups of {name}", shown[columns], np.column_stack([computed, holm]))
+
+
 def check_measure(name_of_measure: str, measure: Measure) -> None:
     """Check all views on all models that the page lists by a measure."""
     app = open_page([], "Overview", measure=name_of_measure)
@@ -423,6 +458,7 @@ def main() -> None:
     for name, measure in NAMES.items():
         if measure in known:
             check_measure(name, measure)
+    check_groups(list_models()[0])
 
 
 if __name__ == "__main__":
