@@ -129,6 +129,7 @@ def test_a_zip_is_scored_and_every_file_accounted_for(mixed):
         "Faces shown",
         "Faces blurred",
         "Faces covered",
+        "Report: the whole batch",
     ]
 
 
