@@ -4,8 +4,8 @@
 # make style    format and sort imports;  make quality   what CI checks of it, types, and
 #               which way imports point
 # make wheel    build the package, install it in a fresh environment elsewhere, and try it there
-# make browser  drive the app in a real Chromium: apart from the rest until its tests have
-#               caught up with the pages as they now are
+# make axe      look for what screen readers, the keyboard and low sight miss, in a real Chromium
+# make browser  drive the app in a real Chromium, what `make axe` does among it: eight minutes
 # make floors   run the fast tests with the oldest packages that requirements.txt and
 #               pyproject.toml allow, on Python 3.11; downloads some gigabytes
 
@@ -13,7 +13,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app test coverage style quality browser wheel floors clean
+.PHONY: app test coverage style quality axe browser wheel floors clean
 
 app: .venv/app.stamp
 	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
@@ -33,6 +33,9 @@ quality: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+axe: .venv/test.stamp
+	$(BIN)/python -m pytest -m browser tests/browser/test_readers.py
 
 browser: .venv/test.stamp
 	$(BIN)/python -m pytest -m browser tests/browser
