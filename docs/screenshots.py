@@ -18,6 +18,7 @@ import skimage.data
 from PIL import Image, ImageEnhance, ImageOps
 from playwright.sync_api import FilePayload, Locator, Page, sync_playwright
 
+from tools.camera import HEIGHT as FACE_HEIGHT
 from tools.camera import SMILE, before_camera, film, playing
 from tools.faces import drawn
 from tools.running import CHROMIUM_FLAGS, chromium, served
@@ -29,7 +30,6 @@ WIDTH, HEIGHT = 1240, 2400  # of the window, in CSS pixels
 MARGIN = 12  # less than what lies between two things on a page
 COLOURS = 256  # of a picture: a palette takes a third of the bytes, and text stays sharp
 PATIENCE = 180_000  # milliseconds
-HEIGHT_OF_FACE = 260  # in the frames of a film, pixels
 
 
 def album() -> dict[str, Image.Image]:
@@ -67,7 +67,7 @@ def two_people() -> Iterator[tuple[float, Image.Image]]:
     for time in steady(9):
         frame = before_camera(SMILE, 0.25)
         face = moods[int(time / 3)]
-        frame.paste(face.resize((HEIGHT_OF_FACE, HEIGHT_OF_FACE)), (350, 110))
+        frame.paste(face.resize((FACE_HEIGHT, FACE_HEIGHT)), (350, 110))
         yield time, frame
 
 

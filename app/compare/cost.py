@@ -41,15 +41,20 @@ def show_cost(table: pd.DataFrame, kinds: list[str], colours: Mapping[str, str])
     kind = st.segmented_control(
         "Cost", kinds, default=kinds[0], required=True, key="cost", bind="query-params"
     )
-    known = table[table[kind].notna()].reset_index(drop=True)
-    known["front"] = pareto_front(known[kind].tolist(), known["accuracy"].tolist())
-    columns = ["model", kind, "accuracy", "low", "high", "front"]
-    show(cost_against_accuracy(known[columns], kind, AXES[kind], colours), known[columns],
+    known = with_front(table, kind)
+    show(cost_against_accuracy(known, kind, AXES[kind], colours), known,
          f"cost-{kind.replace(' ', '-')}", f"Test accuracy against {AXES[kind]}")  # fmt: skip
     st.caption(
         "All models, not only the chosen ones; error bars are 95% intervals. Multiply-adds are how "
         "much there is to compute for one face, on any machine."
     )
+
+
+def with_front(table: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Return the models of which a cost is known, with its column and whether none beats them."""
+    known = table[table[kind].notna()].reset_index(drop=True)
+    known["front"] = pareto_front(known[kind].tolist(), known["accuracy"].tolist())
+    return known[["model", kind, "accuracy", "low", "high", "front"]]
 
 
 def show_times(found: Mapping[str, Artifact], timed: Mapping[str, Timing]) -> None:

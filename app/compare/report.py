@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
+from app.compare.cost import AXES, with_front
 from app.compare.trust import given
 from app.figures.comparison import (
     cost_against_accuracy,
@@ -20,7 +21,6 @@ from fer.compare.metrics import (
     Predictions,
     calibration_table,
     confusion_table,
-    pareto_front,
     per_emotion,
 )
 from fer.compare.paired import paired_comparison
@@ -48,10 +48,9 @@ def comparison_report(
     """
     colours = model_colours(list(found))
     parts = [sentence(answer), facts(asked), heading("All models"), table(readable(board))]
-    known = board[board[COST].notna()].reset_index(drop=True)
+    known = with_front(board, COST)
     if len(known):
-        known["front"] = pareto_front(known[COST].tolist(), known["accuracy"].tolist())
-        drawn = cost_against_accuracy(known, COST, "multiply-adds a face", colours)
+        drawn = cost_against_accuracy(known, COST, AXES[COST], colours)
         parts.append(figure(drawn, "Test accuracy against what there is to compute"))
     if chosen:
         artifacts = [found[predictions.name] for predictions in chosen]
