@@ -1,11 +1,11 @@
-"""Write the README's table of models from their `metrics.json`, and how long each takes here.
+"""Write the tables of models, in the README and in full, from their `metrics.json`.
 
-python -m tools.model_table             # rewrites README.md between its two markers
+python -m tools.model_table             # rewrites README.md and docs/models.md
 python -m tools.model_table --time      # times every model first, into its `metrics.json`
 """
 
 import json
-import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -16,16 +16,8 @@ from fer.artifacts.timing import Timing, time_in_turn
 from fer.ferplus import MEASURES, Measure
 from tools.machine import conditions
 
-README = Path(__file__).resolve().parents[1] / "README.md"
-BEGIN, END = "<!-- models: begin -->\n", "<!-- models: end -->\n"
-HEADER = (
-    "| model | weights | size | multiply-adds | ms a face | votes, validation | votes, test "
-    "| 95% interval | label, validation | label, test | 95% interval | what for |\n"
-    + "| --- " * 12
-    + "|\n"
-)
-TIME = re.compile(r"^\| `(.+?)` \|(?:[^|\n]*\|){3} ([\d.]+) \|", re.MULTILINE)
-
+ROOT = Path(__file__).resolve().parents[1]
+README, FULL = ROOT / "README.md", ROOT / "docs" / "models.md"
 
 ASKED = (
     ("default, votes", None, "votes", "accuracy", 0.865, 0.89),
@@ -43,54 +35,96 @@ ASKED = (
     ("the study's CNN learnt on votes, votes", "cnn-votes", "votes", "accuracy", 0.79, 0.82),
 )
 """What was asked of the models on test, and by which figure; a model's own views."""
-ASKED_BEGIN, ASKED_END = "<!-- asked: begin -->\n", "<!-- asked: end -->\n"
 
 
-def with_asked(readme: str) -> str:
-    """Return the README's text with its table of what was asked and reached made anew."""
-    before, rest = readme.split(ASKED_BEGIN)
-    after = rest.split(ASKED_END)[1]
-    lines = ["| test | at least | aim | reached |\n| --- | --- | --- | --- |\n"]
+def with_tables(text: str) -> str:
+    """Return the README's text with its tables made anew: models that can be used, and goals."""
+    artifacts = [artifact for artifact in _shipped() if artifact.has_weights]
+    header = ("model", "size", "ms a face", "votes, test", "label, test", "what for")
+    rows = [
+        (_name(x), _size(x), _time(x), *(_accuracy(x, "test", by) for by in _VOTES_FIRST), _use(x))
+        for x in artifacts
+    ]
+    return _between("asked", _between("models", text, _table(header, rows)), _asked())
+
+
+def with_full_table(text: str) -> str:
+    """Return the text of docs/models.md with its table, of every model, made anew."""
+    header = ["model", "weights", "size", "multiply-adds", "ms a face"]
+    for measure in _VOTES_FIRST:
+        header += [f"{measure}, validation", f"{measure}, test", "95% interval"]
+    rows = [
+        [
+            *(_name(x), f"{x.parameters:,}", _size(x)),
+            *(f"{x.metrics['multiply_adds'] / 1e6:,.0f} M", _time(x)),
+            *(cell for measure in _VOTES_FIRST for cell in _accuracies(x, measure)),
+            _use(x),
+        ]
+        for x in _shipped()
+    ]
+    return _between("models", text, _table([*header, "what for"], rows))
+
+
+_VOTES_FIRST = MEASURES[::-1]  # by them the default is chosen
+
+
+def _shipped() -> list[Artifact]:
+    return [Artifact.find(name) for name in list_models()]
+
+
+def _asked() -> str:
+    rows = []
     for what, name, measure, figure, least, aim in ASKED:
         artifact = Artifact.find(name or DEFAULT_MODEL)
         if figure == "eight_classes":
             reached = artifact.get("splits", "test", measure, figure, "accuracy")
         else:
             reached = artifact.figures("test", cast(Measure, measure))[figure]
-        goals = " | ".join("–" if goal is None else f"{goal:g}" for goal in (least, aim))
-        lines.append(f"| {what} | {goals} | {reached:.4f} |\n")
-    return before + ASKED_BEGIN + "".join(lines) + ASKED_END + after
+        goals = ["–" if goal is None else f"{goal:g}" for goal in (least, aim)]
+        rows.append([what, *goals, f"{reached:.4f}"])
+    return _table(["test", "at least", "aim", "reached"], rows)
 
 
-def with_table(readme: str) -> str:
-    """Return the README's text with its table made anew.
-
-    A model whose `metrics.json` states no time keeps the one that the table has.
-    """
-    before, rest = readme.split(BEGIN)
-    old, after = rest.split(END)
-    known = {name: float(time) for name, time in TIME.findall(old)}
-    lines = [_line(Artifact.find(name), known.get(name)) for name in list_models()]
-    return before + BEGIN + HEADER + "".join(lines) + END + after
+def _between(what: str, text: str, table: str) -> str:
+    """Put a table between the two markers of its name."""
+    begin, end = f"<!-- {what}: begin -->\n", f"<!-- {what}: end -->\n"
+    before, rest = text.split(begin)
+    return before + begin + table + end + rest.split(end)[1]
 
 
-def _line(artifact: Artifact, time: float | None) -> str:
-    if timing := Timing.published(artifact):
-        time = timing.milliseconds
-    cells = []
-    for measure in reversed(MEASURES):  # the votes first: by them the default is chosen
-        if measure not in artifact.measures:
-            cells += ["–"] * 3
-            continue
-        low, high = artifact.accuracy_interval("test", measure)
-        cells += [f"{artifact.accuracy(split, measure):.4f}" for split in ("validation", "test")]
-        cells += [f"{low:.4f} to {high:.4f}"]
-    return (
-        f"| `{artifact.name}` | {artifact.parameters:,} | {artifact.weights_bytes / 1e6:.1f} MB "
-        f"| {artifact.metrics['multiply_adds'] / 1e6:,.0f} M "
-        f"| {'–' if time is None else f'{time:.1f}'} | {' | '.join(cells)} "
-        f"| {artifact.config.purpose} |\n"
-    )
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _name(artifact: Artifact) -> str:
+    return f"`{artifact.name}`"
+
+
+def _size(artifact: Artifact) -> str:
+    return f"{artifact.weights_bytes / 1e6:.1f} MB"
+
+
+def _time(artifact: Artifact) -> str:
+    timing = Timing.published(artifact)
+    return "–" if timing is None else f"{timing.milliseconds:.1f}"
+
+
+def _use(artifact: Artifact) -> str:
+    return artifact.config.purpose
+
+
+def _accuracy(artifact: Artifact, split: str, measure: Measure) -> str:
+    return f"{artifact.accuracy(split, measure):.4f}" if measure in artifact.measures else "–"
+
+
+def _accuracies(artifact: Artifact, measure: Measure) -> list[str]:
+    """Return three cells: on validation, on test, and the latter's interval."""
+    if measure not in artifact.measures:
+        return ["–"] * 3
+    low, high = artifact.accuracy_interval("test", measure)
+    accuracies = [_accuracy(artifact, split, measure) for split in ("validation", "test")]
+    return [*accuracies, f"{low:.4f} to {high:.4f}"]
 
 
 def publish_times() -> None:
@@ -114,10 +148,11 @@ def publish_times() -> None:
 def main(
     time: Annotated[bool, typer.Option("--time", help="Time every model on this machine.")] = False,
 ) -> None:
-    """Rewrite the table; with times, say the conditions."""
+    """Rewrite the tables; with times, say the conditions."""
     if time:
         publish_times()
-    README.write_text(with_asked(with_table(README.read_text())))
+    README.write_text(with_tables(README.read_text()))
+    FULL.write_text(with_full_table(FULL.read_text()))
 
 
 if __name__ == "__main__":
