@@ -345,8 +345,9 @@ def models() -> None:
                 else f"{'–':>8}"
                 for measure in reversed(MEASURES)
             ]
+            size = f"{artifact.weights_bytes / 1e6:6.1f} MB" if artifact.has_weights else "not here"
             line = (
-                f"{''.join(cells)}{artifact.parameters:12,}{artifact.weights_bytes / 1e6:6.1f} MB"
+                f"{''.join(cells)}{artifact.parameters:12,}{size:>9}"
                 f"  {artifact.config.purpose}; first weights: {artifact.first_weights}"
             )
         except FerError as error:

@@ -209,8 +209,8 @@ def describe(name: str, recognizer: Recognizer) -> Run:
     if isinstance(recognizer.network, Ensemble):
         for config in recognizer.network.configs:
             digest.update(config.to_json().encode())
-    for name, weights in recognizer.network.state_dict().items():
-        digest.update(name.encode())
+    for key, weights in recognizer.network.state_dict().items():
+        digest.update(key.encode())
         digest.update(weights.cpu().contiguous().numpy().data)
     return Run(
         folder=name,

@@ -71,6 +71,9 @@ def test_models_lists_accuracy_and_size(cnn_folder):
     assert f"{metrics['splits']['test']['votes']['plain']['accuracy']:.2%}" in line
     assert "1.1 MB" in line
     assert "first weights: random" in line
+    # What is there as evidence alone is not offered as if it could be used.
+    frozen = next(x for x in result.stdout.splitlines() if x.startswith("efficientnet_lite2-frozen"))
+    assert "not here" in frozen
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii"])

@@ -160,6 +160,8 @@ def test_parquet_has_the_same_table(mixed, undisturbed, tmp_path):
 def test_mistakes_are_one_sentence(mixed, undisturbed, tmp_path):
     output = tmp_path / "out.csv"
     output.write_bytes(undisturbed)
+    whole = tmp_path / "whole.csv"
+    assert score(mixed, whole).exit_code == ERRORS
     os.mkfifo(tmp_path / "pipe.csv")
     for folder, out, options, sentence in (
         (tmp_path / "nowhere", output, (), "does not exist"),
@@ -167,6 +169,7 @@ def test_mistakes_are_one_sentence(mixed, undisturbed, tmp_path):
         (mixed, "s3://bucket/out.csv", (), "is a URL"),
         (mixed, tmp_path / "pipe.csv", (), "no regular file"),
         (mixed, output, (), "says what it was made of"),
+        (tmp_path, whole, (), f"was made of {mixed.resolve()}"),
         (mixed, output, ("--address", "auto"), "--engine ray"),
         (mixed, output, ("--model", "nope"), "no model 'nope'"),
     ):
@@ -175,7 +178,7 @@ def test_mistakes_are_one_sentence(mixed, undisturbed, tmp_path):
         (line,) = [line for line in done.stderr.splitlines() if "photos/s" not in line]
         assert line.startswith("fer: ")
         assert sentence in line
-    assert output.read_bytes() == undisturbed
+    assert output.read_bytes() == whole.read_bytes() == undisturbed
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="ray is not installed")

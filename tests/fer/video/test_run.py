@@ -2,6 +2,7 @@
 
 import json
 import signal
+import shutil
 import subprocess
 import sys
 
@@ -193,8 +194,11 @@ def test_who_leaves_and_returns(tmp_path):
 
 def test_mistakes_are_one_sentence(video, undisturbed, tmp_path):
     before = undisturbed.read_bytes()
+    other = tmp_path / "other.mp4"
+    shutil.copyfile(video, other)
     for file, output, options, sentence in (
         (tmp_path / "nowhere.mp4", tmp_path / "a.csv", (), "cannot be opened"),
+        (other, undisturbed, (), f"was made of {video.resolve()}"),
         (video, tmp_path / "a.txt", (), "must end in .csv"),
         (video, undisturbed, ("--every", "1s"), "other settings"),
         (video, undisturbed, ("--every", "now"), "no distance between frames"),
