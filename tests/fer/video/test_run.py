@@ -1,8 +1,8 @@
 """The command as people use it: on whole and broken videos, killed, and gone on with."""
 
 import json
-import signal
 import shutil
+import signal
 import subprocess
 import sys
 
