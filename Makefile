@@ -16,7 +16,7 @@ PORT ?= 8501
 .PHONY: app test coverage style quality axe browser wheel floors clean
 
 app: .venv/app.stamp
-	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
+	$(BIN)/streamlit run serve.py --server.port $(PORT)
 
 test: .venv/test.stamp
 	$(BIN)/python -m pytest

@@ -1,6 +1,6 @@
 """The app's router: page config, navigation and what all pages share.
 
-streamlit run streamlit_app.py
+streamlit run serve.py
 """
 
 import sys
@@ -67,7 +67,7 @@ HELP = {
 st.html(STYLE)
 page = st.navigation(PAGES, position="hidden")
 # Streamlit's own bar hides behind a mark on a phone.
-with st.container(horizontal=True, gap="xsmall"):
+with st.container(horizontal=True, gap="xsmall", key="pages"):
     for item in PAGES:
         st.page_link(item, help=HELP[item.title])
 

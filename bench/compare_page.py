@@ -5,7 +5,8 @@
 Copies the app, fills its models up to so many with copies of the shipped ones without weights, and
 opens the page in headless Chromium: by a first visitor after the server's start, who waits for
 torch, and by later ones whose browser has the page's code already. Seconds from the address to the
-leaderboard and the short answer. For RESULTS.md.
+leaderboard and the short answer; and the bytes that the first visit takes over the wire, the
+browser's cache empty. For RESULTS.md.
 """
 
 import shutil
@@ -14,7 +15,7 @@ from itertools import cycle
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from playwright.sync_api import Page, sync_playwright
@@ -24,7 +25,7 @@ from tools.machine import conditions
 from tools.running import CHROMIUM_FLAGS, chromium, served
 
 ROOT = MODELS.parent
-APP = ("app", "fer", "models", "pages", ".streamlit", "streamlit_app.py")
+APP = ("app", "fer", "models", "pages", ".streamlit", "serve.py", "streamlit_app.py")
 PATIENCE = 180_000  # milliseconds
 
 
@@ -46,6 +47,33 @@ def visit(page: Page, address: str) -> float:
     return perf_counter() - start
 
 
+class Wire:
+    """Counts the bytes that a page receives: what is loaded, as it was packed, and the WebSocket's.
+
+    The browser tells of a WebSocket's messages unpacked, so its bytes are an upper bound.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self.loaded = self.sent = 0
+        session = page.context.new_cdp_session(page)
+        session.send("Network.enable")
+        session.on("Network.loadingFinished", self._finished)
+        session.on("Network.webSocketFrameReceived", self._received)
+
+    def _finished(self, event: dict[str, Any]) -> None:
+        self.loaded += int(event["encodedDataLength"])
+
+    def _received(self, event: dict[str, Any]) -> None:
+        # Streamlit's messages are binary, which the browser tells in base64.
+        self.sent += len(event["response"]["payloadData"]) * 3 // 4
+
+    def __str__(self) -> str:
+        return (
+            f"{(self.loaded + self.sent) / 1e6:.2f} MB over the wire on an empty cache: "
+            f"{self.loaded / 1e6:.2f} loaded, {self.sent / 1e6:.2f} by the WebSocket"
+        )
+
+
 def main(
     models: Annotated[int, typer.Option(help="How many, this project's and others'.")] = 15,
     visits: Annotated[int, typer.Option(help="By a browser that was here before.")] = 5,
@@ -63,7 +91,10 @@ def main(
         with served(app, Path(folder) / "log", PYTHONPATH=str(app)) as server:
             page = browser.new_page()
             page.set_default_timeout(PATIENCE)
+            wire = Wire(page)
             print(f"{models} models; first visitor: {visit(page, server.address):.1f} s")
+            page.wait_for_load_state("networkidle")
+            print(wire)
             times = [visit(page, server.address) for _ in range(visits)]
             print(f"later: median {median(times):.2f} s, longest {max(times):.2f} s")
         browser.close()

@@ -39,7 +39,7 @@ def served(folder: Path, log: Path, **environment: str) -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
+    command = [sys.executable, "-m", "streamlit", "run", "serve.py"]
     options = ["--server.port", str(port), "--server.headless", "true"]
     with log.open("w") as file:
         process = subprocess.Popen(

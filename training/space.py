@@ -22,6 +22,7 @@ SPACE_FILES = (
     ".streamlit/config.toml",
     "LICENSE",
     "requirements.txt",
+    "serve.py",
     "streamlit_app.py",
     "fer",
     "app",

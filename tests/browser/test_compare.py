@@ -49,7 +49,8 @@ def compare(tmp_path_factory, cnn_folder):
     folder = tmp_path_factory.mktemp("compare")
     for name in ("app", "fer", "pages", ".streamlit"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "streamlit_app.py", folder)
+    for name in ("serve.py", "streamlit_app.py"):
+        shutil.copy(ROOT / name, folder)
     shutil.copytree(cnn_folder, folder / "models" / "cnn")
     make_model(folder / "models" / "flagship", 1)
     make_model(folder / "models" / "resnet50", 2, 0.2)
