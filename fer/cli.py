@@ -108,6 +108,13 @@ class EngineName(StrEnum):
     RAY = "ray"
 
 
+class Duplicates(StrEnum):
+    """How often `fer score` scores photos whose bytes are equal."""
+
+    EACH = "each"
+    ONCE = "once"
+
+
 @app.command()
 def score(
     sources: Annotated[
@@ -151,6 +158,10 @@ def score(
             "out; larger is faster.",
         ),
     ] = None,
+    duplicates: Annotated[
+        Duplicates,
+        typer.Option(help="Score photos whose bytes are equal once; the rows are the same."),
+    ] = Duplicates.EACH,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Leave it at the first so many photos.")
     ] = None,
@@ -191,6 +202,9 @@ def score(
     try:
         if address and engine is not EngineName.RAY:
             raise FerError("--address names a Ray cluster: give --engine ray as well.")
+        once = duplicates is Duplicates.ONCE
+        if once and engine is EngineName.RAY:
+            raise FerError("--duplicates once works on this machine: leave out --engine ray.")
         if output is None and not dry_run:
             raise FerError("Say where the table goes: --output results.csv, or - for stdout.")
         listing = find_photos(sources or [], files_from)
@@ -209,13 +223,14 @@ def score(
             retry_errors=retry_errors,
             limit=limit,
             part_rows=part_rows,
+            duplicates_once=once,
             stop=stop,
         )
         if summary_file:
             settings = {
                 "sources": sources or [], "files_from": files_from, "output": output,
                 "engine": engine.value, "workers": workers, "device": str(recognizer.device),
-                "limit": limit,
+                "limit": limit, "duplicates": duplicates.value,
             }  # fmt: skip
             write_summary(summary_file, summary, settings)
     except FerError as error:

@@ -57,6 +57,8 @@ class Entry:
     """Where another process finds the file, in the listing's file system."""
     carried: Mapping[str, Any] = field(default_factory=dict)
     """Values that a manifest has beside the path, by column: they go into the photo's rows."""
+    known: bool = False
+    """Its rows are known: there is nothing to read, and an engine yields none."""
 
 
 class Listing:

@@ -47,8 +47,8 @@ class Analysis:
     """Of the places, in their order."""
 
 
-Found = tuple[str, Analysis | Exception]
-"""A path, and what was found there."""
+Found = tuple[str, Analysis | Exception | None]
+"""A path, and what was found there; `None` where its rows are known."""
 
 
 def score_entries(
@@ -134,6 +134,9 @@ def to_rows(
         if isinstance(found, Exception):
             yield [error_row(path, found, recognizer.name)]
             continue
+        if found is None:
+            yield []
+            continue
         faces = [recognizer.face(place, next(shares)) for place in found.places]
         yield photo_rows(path, found.size, faces, recognizer.name)
 
@@ -148,13 +151,16 @@ def _analysed(
 ) -> Generator[Found, None, None]:
     """Yield what is found in each entry, in order, with `ahead` of them under way."""
     source = iter(entries)
-    begun: deque[tuple[Entry, Future[Analysis | Exception]]] = deque()
+    begun: deque[tuple[Entry, Future[Analysis | Exception | None]]] = deque()
     try:
         while True:
             while len(begun) < ahead and not stop.is_set():
                 entry = next(source, None)
                 if entry is None:
                     break
+                if entry.known:
+                    begun.append((entry, pool.submit(_nothing)))
+                    continue
                 data = readers.submit(entry.read)
                 begun.append((entry, pool.submit(examine, recognizer, data.result)))
             if not begun:
@@ -166,6 +172,10 @@ def _analysed(
     finally:
         for _, future in begun:
             future.cancel()
+
+
+def _nothing() -> None:
+    """Find nothing in an entry whose rows are known."""
 
 
 def _grouped(

@@ -17,6 +17,7 @@ from fer.ensemble import Ensemble
 from fer.recognizer import Recognizer
 from fer.scoring.csv_output import CsvOutput, StdoutOutput
 from fer.scoring.dataset_output import PART_ROWS, DatasetOutput
+from fer.scoring.duplicates import OnceEngine
 from fer.scoring.folder import Entry, Listing, list_folder, local_path
 from fer.scoring.jsonl_output import JsonlOutput
 from fer.scoring.local import score_entries
@@ -43,6 +44,8 @@ class Summary:
     """Photos that were in the table already."""
     errors_before: int
     """Of these, the ones that could not be read."""
+    copies: int
+    """Photos of this run that were not scored, because one with the same bytes had been."""
     skipped: int
     """Files that are no photos."""
     stopped: bool
@@ -60,6 +63,8 @@ class Summary:
             text += f"; {counted(self.before, 'photo')} had been done before"
         if self.errors_before:
             text += f", {self.errors_before:,} of them errors"
+        if self.copies:
+            text += f"; {counted(self.copies, 'photo')} scored by a copy"
         if self.skipped:
             others = counted(self.skipped, "file of another kind", "files of other kinds")
             text += f"; {others} skipped"
@@ -79,6 +84,7 @@ def score_folder(
     retry_errors: bool = False,
     limit: int | None = None,
     part_rows: int = PART_ROWS,
+    duplicates_once: bool = False,
     stop: threading.Event | None = None,
 ) -> Summary:
     """Score the photos of a collection into a table, with a progress bar on stderr.
@@ -95,6 +101,8 @@ def score_folder(
         retry_errors: do the files again that could not be read.
         limit: leave it at the collection's first so many photos.
         part_rows: rows of each file where the output is a folder.
+        duplicates_once: score photos whose bytes are equal once, which changes no row; on this
+            machine only.
         stop: once set, the run ends after the photos that were begun.
 
     Raises:
@@ -102,6 +110,9 @@ def score_folder(
         OutputRefused: if the output belongs to another run.
         OutputFailed: if the disk is full; what is complete is kept.
     """
+    assert not (engine and duplicates_once)
+    once = OnceEngine(recognizer, workers) if duplicates_once else None
+    engine = engine or once
     stop = stop or threading.Event()
     began = time.monotonic()
     listing = folder if isinstance(folder, Listing) else list_folder(folder)
@@ -148,8 +159,8 @@ def score_folder(
     finally:
         table.close(finished)
     return Summary(
-        photos, faces, errors, before, table.errors, listing.skipped, not finished,
-        time.monotonic() - began, run,
+        photos, faces, errors, before, table.errors, once.copies if once else 0, listing.skipped,
+        not finished, time.monotonic() - began, run,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from fer.cli import ERRORS, app
+from fer.faces.detection import Detector
 from fer.recognizer import Recognizer
+from fer.scoring.duplicates import OnceEngine
+from fer.scoring.folder import Entry
 from fer.scoring.rows import COLUMNS
 from fer.scoring.run import describe
 from tests.fer.scoring.conftest import encoded
@@ -27,7 +31,7 @@ import json, os, random, sys, time
 import fer.recognizer, fer.scoring.run
 from fer.cli import app
 
-folder, output, *signals = sys.argv[1:]
+folder, output, options, *signals = sys.argv[1:]
 moment = random.Random(7)
 
 def size():
@@ -36,7 +40,7 @@ def size():
 def run(number):
     before, child = size(), os.fork()
     if child == 0:
-        app(["score", folder, "--output", output, "--workers", "1"])
+        app(["score", folder, "--output", output, "--workers", "1", *options.split()])
         os._exit(99)
     while number:
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -54,9 +58,10 @@ print(json.dumps([run(int(number)) for number in signals]))
 """Runs the command once for each signal, which it gets once it has written something more."""
 
 
-def disturbed(folder, output, *signals):
+def disturbed(folder, output, *signals, options=""):
     """Return the runs' exit statuses, and what they said on stderr."""
-    arguments = [sys.executable, "-c", DISTURBED, str(folder), str(output), *map(str, signals)]
+    arguments = [sys.executable, "-c", DISTURBED, str(folder), str(output), options]
+    arguments += map(str, signals)
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=600, check=True)
     return json.loads(done.stdout), done.stderr
 
@@ -140,6 +145,63 @@ def test_a_second_run_does_only_what_is_new(mixed, undisturbed, tmp_path):
     assert pd.read_csv(output)["status"].tolist() == ["ok"] * 3
 
 
+@pytest.fixture(scope="module")
+def copied(astronaut, tmp_path_factory):
+    """90 photos, every content three times and far apart, and a damaged one twice."""
+    folder = tmp_path_factory.mktemp("copied")
+    for content in range(30):
+        photo = encoded(astronaut.resize((150 + content, 150)), "JPEG")
+        for copy in range(3):
+            (folder / f"{copy} {content:02}.jpg").write_bytes(photo)
+    for name in ("0 damaged.jpg", "1 damaged.jpg"):
+        (folder / name).write_bytes(b"not a photo")
+    return folder
+
+
+def test_copies_are_scored_once_and_have_the_same_rows(copied, tmp_path, monkeypatch):
+    each, once = tmp_path / "each.csv", tmp_path / "once.csv"
+    assert score(copied, each).exit_code == ERRORS
+    detected = []
+    detect = Detector.detect
+    monkeypatch.setattr(
+        Detector, "detect", lambda self, images: detected.append(1) or detect(self, images)
+    )
+    done = score(copied, once, "--duplicates", "once", "--summary", str(tmp_path / "done.json"))
+    assert "92 photos, 90 faces, 2 errors; 61 photos scored by a copy." in done.stderr
+    assert len(detected) == 30
+    assert json.loads((tmp_path / "done.json").read_text())["copies"] == 61
+    assert once.read_bytes() == each.read_bytes()
+
+
+def test_killed_among_copies_nothing_is_lost(copied, tmp_path):
+    each, once = tmp_path / "each.csv", tmp_path / "once.csv"
+    assert score(copied, each).exit_code == ERRORS
+    kill = signal.SIGKILL.value
+    statuses, said = disturbed(copied, once, kill, kill, 0, options="--duplicates once")
+    assert statuses[0] == -signal.SIGKILL
+    assert statuses[-1] == ERRORS
+    assert "had been done before" in said
+    assert once.read_bytes() == each.read_bytes()
+
+
+def test_a_folder_of_nothing_but_copies_grows_while_it_is_scored(astronaut, tmp_path):
+    photo = encoded(astronaut.resize((160, 160)), "JPEG")
+    read = []
+    stop = threading.Event()
+
+    def entry(number):
+        return Entry(f"{number}.jpg", lambda: read.append(number) or photo)
+
+    engine = OnceEngine(Recognizer.from_pretrained("cnn"), workers=1)
+    rows = engine((entry(number) for number in range(10_000)), stop)
+    assert next(rows)[0]["path"] == "0.jpg"
+    assert next(rows)[0]["path"] == "1.jpg"
+    assert len(read) < 1000
+    stop.set()
+    assert len(list(rows)) < 1000
+    assert engine.copies < 1000
+
+
 def test_to_stdout_goes_nothing_but_the_table(mixed, undisturbed):
     done = score(mixed, "-", "--errors-ok")
     assert done.exit_code == 0
@@ -171,6 +233,7 @@ def test_mistakes_are_one_sentence(mixed, undisturbed, tmp_path):
         (mixed, output, (), "says what it was made of"),
         (tmp_path, whole, (), f"was made of {mixed.resolve()}"),
         (mixed, output, ("--address", "auto"), "--engine ray"),
+        (mixed, output, ("--engine", "ray", "--duplicates", "once"), "leave out --engine ray"),
         (mixed, output, ("--model", "nope"), "no model 'nope'"),
     ):
         done = score(folder, out, *options)
