@@ -3,6 +3,9 @@
 `read_binary_files` reads, a pool of actors that hold the models detects and classifies, and the
 rows come back to this process, which writes the table as ever. What Ray could not bring, such as
 a file that vanished, is done by the local engine, which knows how to say so.
+
+Ray Data's own checkpoints (`CheckpointConfig`) do not serve here: only its write operators make
+them, on a disk that all nodes share, where this process writes the table and knows what it holds.
 """
 
 import logging
