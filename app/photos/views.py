@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import PurePosixPath
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from PIL import Image
 from app.choice import ORDERS, ask_choice, ordered, select
 from app.figures.emotions import probability_bars
 from app.photos.album import PORTRAIT_SIDE, Album, Found, Shot
+from app.photos.boxes import show_boxes
 from app.photos.scored import asked, visitors_album
 from app.pictures import jpeg, offer_pictures, zipped
 from app.shared import load_recognizer
@@ -178,11 +180,23 @@ def show_open(album: Album, shot: Shot, model: str, second: str | None) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         picture = picture_of(album, shot, model, marked=chosen)
-        st.image(
-            jpeg(picture),
-            width="stretch" if max(picture.size) >= 480 else "content",
-            alt=f"{counted(faces)} found",
-        )
+        width: Literal["stretch", "content"] = "stretch" if max(picture.size) >= 480 else "content"
+        with st.container(key="photo", width=width):
+            st.image(jpeg(picture), width=width, alt=f"{counted(faces)} found")
+            if chosen:
+                whole = found.open()
+                shares = (1 / whole.width, 1 / whole.height)
+                show_boxes(
+                    [
+                        (
+                            face.box.scaled(*shares),
+                            f"Face {number}: {named(face.by_emotion, face.certain)}",
+                        )
+                        for number, face in enumerate(found.shown(faces), start=1)
+                    ],
+                    chosen,
+                    choose_face,
+                )
     with right:
         if found.turn:
             st.info(

@@ -67,6 +67,26 @@ def test_bad_and_good_files_together(page, photos):
     expect(page.get_by_text("5 · happy").first).to_be_visible()
 
 
+def test_a_box_in_the_photo_shows_its_face(browser, address, photos):
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.set_default_timeout(180_000)
+    page.goto(address)
+    upload(page, photos / "crowd.jpg")
+    photo = page.get_by_role("img", name="40 faces found")
+    box = page.get_by_role("button", name=re.compile("^Face 7: "))
+    around, inside = photo.bounding_box(), box.bounding_box()
+    assert around["x"] <= inside["x"] < around["x"] + around["width"]
+    assert around["y"] <= inside["y"] < around["y"] + around["height"]
+    box.click()
+    shown = page.get_by_test_id("stMarkdown").filter(has_text=re.compile("^7 · "))
+    expect(shown).to_be_visible()
+    expect(box).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name=re.compile("^Face 3: ")).press("Enter")
+    expect(box).to_have_attribute("aria-pressed", "false")
+    context.close()
+
+
 def test_a_file_name_is_text_not_markup(page, photos):
     alerts = []
     page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
