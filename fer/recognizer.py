@@ -128,7 +128,8 @@ class Recognizer:
         self.name = name or config.network
         self.config = config
         self.device = torch.device(device)
-        self.network = network.eval().to(self.device)
+        # Colours and channels together: on a CPU most convolutions are faster so.
+        self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
         self.detector = detector or Detector(self.device)
 
     @classmethod
