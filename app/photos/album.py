@@ -90,10 +90,15 @@ class Found:
             return Box(width - box.x2, height - box.y2, width - box.x1, height - box.y1)
         return box
 
+    @property
+    def turned_size(self) -> tuple[int, int]:
+        """Width and height of the photo as it was turned."""
+        width, height = self.size
+        return (height, width) if self.turn in (90, 270) else self.size
+
     def shown(self, faces: Sequence[Face]) -> list[Face]:
         """Return faces with their places in pixels of the picture."""
-        width = self.size[1] if self.turn in (90, 270) else self.size[0]
-        scale = Image.open(io.BytesIO(self.picture)).width / width
+        scale = Image.open(io.BytesIO(self.picture)).width / self.turned_size[0]
         return [_moved(face, face.box.scaled(scale, scale)) for face in faces]
 
 

@@ -180,23 +180,19 @@ def show_open(album: Album, shot: Shot, model: str, second: str | None) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         picture = picture_of(album, shot, model, marked=chosen)
-        width: Literal["stretch", "content"] = "stretch" if max(picture.size) >= 480 else "content"
-        with st.container(key="photo", width=width):
-            st.image(jpeg(picture), width=width, alt=f"{counted(faces)} found")
+        room: Literal["stretch", "content"] = "stretch" if max(picture.size) >= 480 else "content"
+        with st.container(key="photo", width=room):
+            st.image(jpeg(picture), width=room, alt=f"{counted(faces)} found")
             if chosen:
-                whole = found.open()
-                shares = (1 / whole.width, 1 / whole.height)
-                show_boxes(
-                    [
-                        (
-                            face.box.scaled(*shares),
-                            f"Face {number}: {named(face.by_emotion, face.certain)}",
-                        )
-                        for number, face in enumerate(found.shown(faces), start=1)
-                    ],
-                    chosen,
-                    choose_face,
-                )
+                width, height = found.turned_size
+                boxes = [
+                    (
+                        face.box.scaled(1 / width, 1 / height),
+                        f"Face {number}: {named(face.by_emotion, face.certain)}",
+                    )
+                    for number, face in enumerate(faces, start=1)
+                ]
+                show_boxes(boxes, chosen, choose_face)
     with right:
         if found.turn:
             st.info(
