@@ -110,7 +110,7 @@ def score(browser: Browser, address: str, files: list[FilePayload]) -> float:
 def change_model(browser: Browser, address: str, files: list[FilePayload]) -> float:
     """Return the seconds that another model's answers take, its weights in memory."""
     page = opened(browser, f"{address}/?model=cnn", INVITATION)
-    show(page, files[:1])
+    show(page, files[:2])
     page.get_by_role("button", name="Clear all photos").click()
     page.get_by_text(INVITATION).wait_for()
     choose(page, "lite")
