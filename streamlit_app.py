@@ -73,7 +73,8 @@ with st.container(horizontal=True, gap="xsmall", key="pages"):
 
 body = st.container(key="body")
 # Before the page, which may stop early, and below it.
-st.caption(f"{NOTICE}  \n{PRIVACY}")
+with st.container(key="foot"):
+    st.caption(f"{NOTICE}  \n{PRIVACY}")
 if "torch" not in sys.modules:
     with body:
         start()

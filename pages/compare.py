@@ -43,7 +43,9 @@ for name, remark in remarks.items():
 if not found:
     st.info("There is no model to compare yet: `python -m training train cnn --data DIR`.")
     st.stop()
-answer = st.container()
+with st.container(key="answer"):
+    # It has its place before it is found: a column is there even when it is empty.
+    (answer,) = st.columns(1)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     measure = pick_measure(found)
     unseen = pick_images()

@@ -20,6 +20,16 @@ def videos() -> Videos:
 def show_way_in() -> VideoWork | None:
     """Show what is asked of a video, and return the work that came of it."""
     left, right = st.columns([3, 2], gap="medium")
+    with left:
+        round_ = st.session_state.setdefault("video_round", 0)  # a new one empties the uploader
+        file = st.file_uploader(
+            "Video", type=list(EXTENSIONS), key=f"video-{round_}", help="Read in memory only."
+        )
+        st.caption(
+            "Scoring goes on in the background, also when this page is closed. The video and what "
+            f"came of it stay in the server's memory for {duration(videos().kept_seconds)} at "
+            "most, under an address that only you see. Nothing is written to disk."
+        )
     with right:
         model = pick_model()
         every = st.select_slider(
@@ -38,15 +48,6 @@ def show_way_in() -> VideoWork | None:
         )
         annotated = st.toggle("Draw the boxes into the video", value=True, key="annotated")
     with left:
-        round_ = st.session_state.setdefault("video_round", 0)  # a new one empties the uploader
-        file = st.file_uploader(
-            "Video", type=list(EXTENSIONS), key=f"video-{round_}", help="Read in memory only."
-        )
-        st.caption(
-            "Scoring goes on in the background, also when this page is closed. The video and what "
-            f"came of it stay in the server's memory for {duration(videos().kept_seconds)} at "
-            "most, under an address that only you see. Nothing is written to disk."
-        )
         if not st.button("Score", type="primary", disabled=file is None, key="go") or not file:
             return None
         try:
