@@ -67,7 +67,7 @@ class BuildWithModels(build_py):
         target = Path(self.build_lib) / "fer" / "models"
         shutil.rmtree(target, ignore_errors=True)  # of an earlier build
         for name in inside:
-            exported = shutil.ignore_patterns("onnx")  # the library does not read it
+            exported = shutil.ignore_patterns(*shipped["EXPORTS"])
             shutil.copytree(ROOT / "models" / name, target / name, ignore=exported)
         if left_out:
             (target / shipped["LEFT_OUT"]).write_text("\n".join(left_out) + "\n")

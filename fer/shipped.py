@@ -18,6 +18,9 @@ MODELS = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
 LEFT_OUT = "left-out.txt"
 """The file in an installed package's `MODELS` that names, one a line, what it is too small for."""
 
+EXPORTS = ("onnx", "transformers")
+"""Folders inside a model's that `python -m training export` writes and the library never reads."""
+
 
 def left_out() -> list[str]:
     """Return the names of the repository's models that this installed package does not carry."""

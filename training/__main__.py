@@ -5,6 +5,7 @@ python -m training evaluate cnn --data ../shared/data
 python -m training list
 python -m training card cnn
 python -m training export cnn --format onnx
+python -m training export mobilenet --format transformers
 python -m training publish cnn --repo-id ORG/NAME
 """
 
@@ -272,7 +273,7 @@ def card_(names: Annotated[list[str], typer.Argument(help="Names or folders.")])
 def export_(
     name: Annotated[str, typer.Argument(help="In models/ or runs/, a folder or a Hub id.")],
     format_: Annotated[
-        Literal["onnx"], typer.Option("--format", help="What to write it as.")
+        Literal["onnx", "transformers"], typer.Option("--format", help="What to write it as.")
     ] = "onnx",
     int8: Annotated[
         bool, typer.Option("--int8", help="In int8 as well, measured on validation.")
@@ -281,11 +282,12 @@ def export_(
         Path | None, typer.Option(help="FER-2013: checks on test images; --int8 needs it.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the files go [NAME/onnx].")
+        Path | None, typer.Option(metavar="DIR", help="Where the files go [NAME/FORMAT].")
     ] = None,
 ) -> None:
-    """Write a model, with all that stands around its network, for those who have no PyTorch."""
+    """Write a model, with what stands around its network, for ONNX Runtime or transformers."""
     # Imported here: a bare training machine has not what it needs.
+    from training import export_transformers
     from training.card import write_card
     from training.export import export
 
@@ -293,11 +295,18 @@ def export_(
     if output is None and not local_folders(name):
         raise FerError(f"{name} is on the Hub: give --output DIR.")
     folder = output or artifact.path / format_
-    written = export(artifact, folder, data, int8)
+    if format_ == "transformers":
+        if int8:
+            raise FerError("--int8 goes with --format onnx.")
+        difference = export_transformers.export(artifact, folder, data)
+        said = [f"{folder}: at most {difference:.0e} from the library's answer to one view"]
+    else:
+        written = export(artifact, folder, data, int8)
+        files = sorted(folder.glob("*.onnx"))
+        said = [f"{path}: {written.summary(path.name)}" for path in files]
     if output is None:
         write_card(artifact.path)
-    for path in sorted(folder.glob("*.onnx")):
-        print(f"{path}: {written.summary(path.name)}")
+    print(*said, sep="\n")
 
 
 @app.command("publish")

@@ -12,10 +12,11 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from PIL import Image, ImageDraw, ImageFont
 
 from fer.artifacts import Artifact
-from fer.artifacts.export import FLOAT, INT8, Export
+from fer.artifacts.export import FLOAT, INT8, TRANSFORMERS, Export
 from fer.columns import PROBABILITIES
 from fer.compare.metrics import reliability
 from fer.emotions import EMOTIONS
+from training import export_transformers
 from training.first_weights import FIRST_WEIGHTS
 
 TEMPLATE = Path(__file__).with_name("card.md")
@@ -78,6 +79,7 @@ def model_card(folder: Path, repo_id: str | None = None) -> ModelCard:
     """
     artifact = Artifact(folder)
     metrics, export = artifact.metrics, Export.read(artifact)
+    for_transformers = export_transformers.has_export(artifact)
     recipe = (folder / "recipe.toml").read_text().strip()
     data = ModelCardData(
         license="mit",
@@ -90,6 +92,7 @@ def model_card(folder: Path, repo_id: str | None = None) -> ModelCard:
             "pytorch",
             "safetensors",
             *(["onnx"] if export else []),
+            *(["transformers", "timm"] if for_transformers else []),
         ],
         metrics=["accuracy", "f1"],
         model_name=metrics["model"],
@@ -104,6 +107,8 @@ def model_card(folder: Path, repo_id: str | None = None) -> ModelCard:
         learnt=tomllib.loads(recipe),
         config=artifact.config,
         export=export,
+        for_transformers=for_transformers,
+        transformers=TRANSFORMERS,
         float_file=FLOAT,
         int8_file=INT8,
         by_measure=by_measure(metrics["splits"]),

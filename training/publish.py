@@ -16,18 +16,20 @@ from pathlib import Path
 from huggingface_hub import CommitInfo, HfApi
 
 from fer.artifacts import FILES, Artifact
-from fer.artifacts.export import ONNX, Export
+from fer.artifacts.export import Export
 from fer.artifacts.hub import hub_errors
 from fer.artifacts.store import ROBUSTNESS
 from fer.config import HUB_ID
 from fer.errors import FerError, HubError, UnknownModel
+from fer.shipped import EXPORTS
+from training import export_transformers
 from training.artifact import find_artifact, finished_artifacts
 from training.card import write_card
 
 REQUIRED = tuple(
     name for name in FILES if "*" not in name and "index" not in name and name != ROBUSTNESS
 )
-PUBLISHED = (*FILES, f"{ONNX}/*")
+PUBLISHED = (*FILES, *(f"{name}/*" for name in EXPORTS))
 """What a model's repository may hold; whoever loads it by this library fetches `FILES` alone."""
 COLLECTION = "Facial emotion recognition on FER-2013"
 
@@ -42,7 +44,7 @@ def check_artifact(folder: Path) -> None:
     Raises:
         Unfinished: with a sentence that names what is missing or wrong.
         UnknownModel: if a file is damaged, or its figures do not follow from its predictions.
-        NotExported: if its ONNX file, where it has one, does not answer as its weights do.
+        NotExported: if what it has for ONNX or transformers does not answer as its weights do.
     """
     if missing := [name for name in REQUIRED if not (folder / name).is_file()]:
         raise Unfinished(
@@ -59,6 +61,8 @@ def check_artifact(folder: Path) -> None:
         from training.export import check_export
 
         check_export(artifact)
+    if export_transformers.has_export(artifact):
+        export_transformers.check_export(artifact)
 
 
 def stage_model(folder: Path, repo_id: str, target: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from huggingface_hub import SpaceCardData
 
-from fer.artifacts.export import ONNX
 from fer.artifacts.hub import hub_errors
+from fer.shipped import EXPORTS
 from training.publish import log_in, refuse_foreign, require_empty, upload
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,7 +50,7 @@ def stage_space(target: Path) -> None:
             shutil.copytree(
                 source,
                 target / name,
-                ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ONNX),
+                ignore=shutil.ignore_patterns("__pycache__", "*.pyc", *EXPORTS),
             )
         else:
             (target / name).parent.mkdir(parents=True, exist_ok=True)

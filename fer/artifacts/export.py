@@ -11,9 +11,10 @@ from typing import Any
 from fer.artifacts.store import Artifact
 from fer.errors import UnknownModel
 from fer.ferplus import Measure
+from fer.shipped import EXPORTS
 
-ONNX = "onnx"
-"""The folder inside a model's."""
+ONNX, TRANSFORMERS = EXPORTS
+"""The folders inside a model's; of the second `training.export_transformers` knows all."""
 FLOAT, INT8 = "model.onnx", "model_quantized.onnx"
 REPORT = "export.json"
 

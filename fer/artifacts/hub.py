@@ -46,7 +46,7 @@ def fetch(
 
     Args:
         repo_id: `organisation/name`.
-        patterns: the files that may be downloaded; nothing else is.
+        patterns: the files that may be downloaded; nothing else is, and nothing out of folders.
         revision: a branch, a tag or a commit; the newest of `main` when left out. Without a
             network the one fetched last is taken.
         progress: told how far it is; a bar on stderr when left out.
@@ -60,6 +60,8 @@ def fetch(
                 repo_id,
                 revision=revision,
                 allow_patterns=list(patterns),
+                # To the client `*` stands for `/`, too: *.safetensors would bring those of exports.
+                ignore_patterns="*/*",
                 library_name="fer-studio",
                 # One file after the other: where the connection breaks, the client renews its
                 # session, and a request of another thread that is just using it fails oddly.

@@ -1,6 +1,7 @@
 """What is published, and what is refused."""
 
 import json
+import shutil
 from functools import partial
 
 import pandas as pd
@@ -126,6 +127,20 @@ def test_an_export_goes_up_and_is_not_fetched_by_who_loads_the_weights(
     fetched = Artifact.find("org/cnn").path
     assert (fetched / "model.safetensors").is_file()
     assert not (fetched / "onnx").exists()
+
+
+def test_nor_are_the_weights_of_an_export_for_transformers(server, run, training_command, artifact):
+    shutil.rmtree(artifact)
+    shutil.copytree(MODELS / "mobilenet", artifact)
+    status, _, stderr = training_command("export", artifact, "--format", "transformers")
+    assert status == 0, stderr
+    status, _, stderr = run(artifact, "--repo-id", "org/mobilenet")
+    assert status == 0, stderr
+    files = {"transformers/model.safetensors", "transformers/config.json"}
+    assert files <= set(HfApi().list_repo_files("org/mobilenet"))
+    fetched = Artifact.find("org/mobilenet").path
+    assert (fetched / "model.safetensors").is_file()
+    assert not (fetched / "transformers").exists()
 
 
 def remove_predictions(folder):
