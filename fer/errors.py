@@ -49,3 +49,7 @@ class UnreadableArchive(FerError):
 
 class FolderRefused(FerError):
     """There is no such folder among those that may be read."""
+
+
+class AddressRefused(FerError):
+    """There is no picture behind a web address, or none that may be fetched."""

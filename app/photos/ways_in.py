@@ -1,14 +1,15 @@
-"""How photos come into the album: dropped, chosen, pasted, taken, or the example."""
+"""How photos come into the album: dropped, chosen, pasted, taken, fetched, or the example."""
 
 import streamlit as st
 
 from app.photos.album import BYTES, FILES, Album
 from app.photos.scored import EXAMPLE, go_on, visitors_album
 from app.photos.views import open_shot
+from app.server.addresses import LENGTH, addresses_allowed, fetch_picture
 from app.server.memory import release_memory
 from app.server.uploads import MEGABYTE, SENT
 from app.shared import forget_upload
-from fer.errors import TooMuch
+from fer.errors import AddressRefused, TooMuch
 
 
 def show_ways_in(album: Album) -> None:
@@ -44,6 +45,8 @@ def show_ways_in(album: Album) -> None:
             )
     if camera_on:
         st.camera_input("Camera", key="camera", on_change=take_shot)
+    if addresses_allowed():
+        show_address(f"address-{round_}")
     if refused := st.session_state.pop("refused", None):
         st.error(refused, icon=":material/error:")
 
@@ -54,6 +57,30 @@ def take(key: str) -> None:
     put([(file.name, file.getvalue()) for file in files])
     forget_upload(files)
     st.session_state.photos_round += 1
+
+
+def show_address(key: str) -> None:
+    """Ask for a picture's web address, and put the picture into the album."""
+    with st.form(f"{key}-form", border=False):
+        address = st.text_input(
+            "Web address of a picture",
+            key=key,
+            max_chars=LENGTH,
+            placeholder="https://…",
+            help="This server fetches it, and the site sees this server's address, not yours.",
+        )
+        asked = st.form_submit_button("Fetch", icon=":material/download:")
+    if not asked or not address.strip():
+        return
+    try:
+        with st.spinner("Fetching the picture …"):
+            photo = fetch_picture(address)
+    except AddressRefused as error:
+        st.session_state.refused = str(error)
+        return
+    put([photo])
+    st.session_state.photos_round += 1
+    st.rerun()
 
 
 def take_shot() -> None:

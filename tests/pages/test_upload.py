@@ -3,6 +3,7 @@ import json
 import shutil
 import struct
 import zlib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,12 +11,14 @@ from PIL import Image
 
 from app.photos.album import Album
 from app.photos.views import PHOTOS
+from app.server.addresses import VARIABLE, fetch_picture
 from app.server.uploads import Limits
 from app.shared import load_recognizer
 from fer.emotions import EMOTIONS
 from fer.errors import UnreadableImage
 from fer.faces.detection import Detector
 from tests.pages.conftest import jpeg, open_app
+from tests.web_server import sends, web_server
 
 
 def upload(app, **files: bytes):
@@ -292,3 +295,43 @@ def test_a_damaged_model_is_a_sentence(astronaut, monkeypatch, cnn_folder, tmp_p
     load_recognizer.clear()
     app = upload(open_app(), me_jpg=jpeg(astronaut))
     assert "cannot be loaded" in app.error[0].value
+
+
+def ask_for(app, url: str):
+    """Hand in a web address and run the page."""
+    app.text_input[0].set_value(url)
+    next(button for button in app.button if button.label == "Fetch").click().run()
+    assert not app.exception
+    return app
+
+
+def test_no_web_address_is_asked_for_unless_the_host_allows_it(app, monkeypatch):
+    assert not app.text_input
+    assert "Fetch" not in [button.label for button in app.button]
+    monkeypatch.setenv(VARIABLE, "1")
+    assert [field.label for field in open_app().text_input] == ["Web address of a picture"]
+
+
+def test_a_picture_from_a_web_address_is_a_photo_like_others(monkeypatch, astronaut):
+    monkeypatch.setenv(VARIABLE, "1")
+    with web_server() as web:
+        web.answers["/a/me.jpg?w=512"] = sends(jpeg(astronaut))
+        fetch = partial(fetch_picture, may_reach=web.only, resolve=web.resolve)
+        monkeypatch.setattr("app.photos.ways_in.fetch_picture", fetch)
+        app = ask_for(open_app(), web.url("/a/me.jpg?w=512"))
+    assert app.dataframe[0].value[["path", "emotion"]].values.tolist() == [["me.jpg", "happy"]]
+    assert not app.text_input[0].value
+    assert not app.error
+
+
+def test_a_web_address_that_may_not_be_asked_is_a_sentence_on_the_page(monkeypatch, astronaut):
+    monkeypatch.setenv(VARIABLE, "1")
+    with web_server() as web:
+        web.answers["/me.jpg"] = sends(jpeg(astronaut))
+        app = ask_for(open_app(), web.url("/me.jpg", "localhost"))
+        assert not web.asked
+    [said] = [error.value for error in app.error]
+    assert said.startswith(f"There is no `localhost:{web.port}` among the servers that may be")
+    assert app.text_input[0].value  # to be mended
+    assert not app.dataframe
+    assert not app.run().error
