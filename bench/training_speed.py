@@ -10,6 +10,7 @@ median; on a GPU the peak memory too.
 
 import dataclasses
 import statistics
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,7 @@ from fer.emotions import EMOTIONS
 from tools.machine import conditions
 from training.data import Split, load_split
 from training.engine import Run, set_up, train_epoch
+from training.precision import choose_precision
 from training.recipe import Recipe, load_recipe
 
 
@@ -57,6 +59,9 @@ def seconds(fabric: Fabric, what: object, *arguments: object) -> float:
 
 def compare(recipe: Recipe, train: Split, steps: int, turns: int) -> None:
     """Time one recipe's loop and bare step and print a line."""
+    recipe, said = choose_precision(recipe)
+    if said:
+        print(said, file=sys.stderr)
     fabric = Fabric(precision=recipe.precision, devices=1)
     fabric.launch()
     # Its first weights do not matter here, and need not be at hand.

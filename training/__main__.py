@@ -37,10 +37,12 @@ from training.artifact import (
     measure_again,
     write_artifact,
 )
+from training.checkpoint import written_recipe
 from training.data import SPLITS, load_split
 from training.engine import fit
 from training.ensemble import assemble
 from training.evaluate import evaluate
+from training.precision import choose_precision
 from training.recipe import Recipe, list_recipes, load_recipe
 from training.robustness import measure_robustness
 from training.zoo import train_all
@@ -72,12 +74,19 @@ def train_(
     pairs = [text.partition("=") for text in overrides or ()]
     if wrong := [key for key, equals, _ in pairs if not equals]:
         raise FerError(f"{wrong[0]!r} is not of the form key=value.")
-    recipe = load_recipe(recipe_name, {key: value for key, _, value in pairs})
+    given = {key: value for key, _, value in pairs}
+    recipe = load_recipe(recipe_name, given)
     out = (out or Path("runs") / recipe.name).absolute()
     checkpoint = out.with_name(out.name + ".ckpt")
     train, validation, test = (load_split(data, name).head(images) for name in SPLITS)
     check_target(out, checkpoint, resume)
+    said = None
+    if "precision" not in given:
+        began = written_recipe(checkpoint) if resume and checkpoint.is_file() else None
+        recipe, said = choose_precision(recipe, began)
     fabric = launched(recipe.precision, _tensorboard(out) if tensorboard else None)
+    if said and fabric.is_global_zero:
+        print(said, file=sys.stderr)
     try:
         if recipe.network == ENSEMBLE:
             fits = [assemble(recipe, validation, out, fabric.device)]

@@ -4,6 +4,7 @@ import dataclasses
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,12 +53,9 @@ class State:
         Raises:
             FerError: if it belongs to another recipe, or is not a checkpoint.
         """
-        try:
-            saved = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise FerError(f"{path} is not a checkpoint: delete it and train again.") from error
-        # A key that came later has its default; what is said of a model decides nothing.
+        saved = _read(path)
         written = read_recipe(saved.pop("recipe"), recipe.name)
+        # What is said of a model decides nothing.
         if dataclasses.replace(written, purpose=recipe.purpose) != recipe:
             raise FerError(
                 f"{path} was written with another recipe: "
@@ -68,3 +66,19 @@ class State:
         vars(self).update(saved)
 
     _MODULES = ("network", "average", "optimizer")
+
+
+def written_recipe(path: Path) -> Recipe:
+    """Return the recipe that a checkpoint was written with; a key that came later has its default.
+
+    Raises:
+        FerError: if it is not a checkpoint.
+    """
+    return read_recipe(_read(path)["recipe"], path.stem)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise FerError(f"{path} is not a checkpoint: delete it and train again.") from error

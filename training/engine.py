@@ -34,6 +34,7 @@ from training.checkpoint import State
 from training.data import Split
 from training.freezing import freeze, initialise
 from training.heads import narrow, part, widen
+from training.precision import computes_bfloat16
 from training.recipe import Recipe
 from training.small_maps import keep_depthwise_in_float32, use_matrix_products
 
@@ -361,7 +362,9 @@ def _with_teachers(run: Run, images: Tensor, target: Tensor) -> Tensor:
     """
     if run.teachers is None:
         return target
-    with torch.no_grad(), torch.autocast(run.fabric.device.type, torch.bfloat16):
+    device = run.fabric.device
+    fast = computes_bfloat16(device)
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=fast):
         answers = run.teachers(images).exp()
     first, *others = part(target)
     return torch.cat([torch.lerp(first, answers, run.recipe.teachers_weight), *others], dim=1)

@@ -79,7 +79,8 @@ class Recipe:
     ema_decay: Annotated[float, Range(0, 0.999999)] = 0.998
     """Decay a step of the running average of the weights, which is what is kept."""
     precision: typing.Literal["32-true", "bf16-mixed"] = "32-true"
-    """Lightning Fabric's name of the number format of the forward pass."""
+    """Lightning Fabric's name of the number format of the forward pass; `python -m training train`
+    takes `32-true` where a CPU has no instructions for the other, see `training.precision`."""
     compile: bool = False
     """Whether to run the network through `torch.compile`; small networks do not gain on a CPU."""
     seed: Annotated[int, Range(0, 2**31)] = 0
