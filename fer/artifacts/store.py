@@ -8,6 +8,7 @@ Hub. Where its weights are left out, its figures can be compared all the same.
 
 import hashlib
 import json
+import tomllib
 from functools import cached_property
 from math import isclose
 from pathlib import Path
@@ -212,6 +213,8 @@ class Artifact:
                 f"{self.name} is another project's network, of which only the answers to the test "
                 "images are kept: it can be compared, and not used."
             )
+        if not self.has_weights:
+            raise UnknownModel(self._lacks_weights())
         for path in sorted(self.path.glob(WEIGHTS)):
             if is_lfs_pointer(read_regular(path, size=len(LFS_POINTER))):
                 raise UnknownModel(
@@ -230,6 +233,22 @@ class Artifact:
             reason = first_line(error)
             raise UnknownModel(f"The weights in {self.path} cannot be loaded: {reason}") from error
         return network.float().eval()
+
+    def _lacks_weights(self) -> str:
+        """Say that its weights are not here, and where they come from."""
+        recipe = self.path / "recipe.toml"
+        try:
+            name = tomllib.loads(recipe.read_text("utf-8"))["name"]
+        except (OSError, ValueError, KeyError):
+            source = f"put its {SINGLE} into {self.path}"
+        else:
+            # What ships was trained with a recipe that ships, under its name.
+            which = name if self.path.parent == MODELS else recipe
+            source = f"train it in a checkout (`python -m training train {which} --data DIR`)"
+        return (
+            f"The weights of {self.name} are not here: {source}, or "
+            f"give its id on the Hub (ORG/{Path(self.name).name})."
+        )
 
     # What was measured of it
 

@@ -143,6 +143,23 @@ def test_damaged_models_are_refused_with_one_sentence(damage, model):
     assert str(model) in str(caught.value)
 
 
+def test_where_weights_are_left_out_it_is_said_how_to_get_them(model, monkeypatch, tmp_path):
+    (model / SINGLE).unlink()
+    with pytest.raises(UnknownModel) as caught:
+        Artifact(model).load_network()
+    assert str(caught.value) == (
+        f"The weights of tiny are not here: put its model.safetensors into {model}, or give its id "
+        "on the Hub (ORG/tiny)."
+    )
+    (model / "recipe.toml").write_text('name = "small"\n')
+    train = f"The weights of tiny are not here: train it .* train {model}/recipe.toml --data DIR"
+    with pytest.raises(UnknownModel, match=train):
+        Artifact(model).load_network()
+    monkeypatch.setattr("fer.artifacts.store.MODELS", tmp_path)
+    with pytest.raises(UnknownModel, match=r"`python -m training train small --data DIR`\), or"):
+        Artifact.find("tiny").load_network()
+
+
 def test_replacing_a_folder_leaves_nothing_of_the_old_one(model, tmp_path):
     new = tmp_path / "new.partial"
     shutil.copytree(model, new)

@@ -21,7 +21,7 @@ def test_a_face_takes_some_time(cnn_folder):
 
 
 def test_a_model_without_weights_is_named(tmp_path):
-    with pytest.raises(UnknownModel, match="cannot be loaded"):
+    with pytest.raises(UnknownModel, match="The weights of bare are not here"):
         milliseconds_a_face(Artifact(make_model(tmp_path / "bare", 1)))
 
 
