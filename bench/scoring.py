@@ -1,7 +1,7 @@
 """Measure the batch scorer against the loop a user would write; see bench/RESULTS.md.
 
 python -m bench.scoring speed --faces DIR     # photos/s, stages, workers, faces found
-python -m bench.scoring memory --faces DIR    # resident memory over 20,000 photos
+python -m bench.scoring growth --faces DIR    # photos/s, memory and resuming up to 100,000
 python -m bench.scoring ray --faces DIR       # overhead of Ray on one machine
 
 DIR holds photos of one face each, which are pasted into frames; the astronaut of scikit-image is
@@ -12,12 +12,12 @@ whatever else runs on the machine can only slow one down.
 import argparse
 import os
 import random
+import subprocess
+import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import skimage.data
@@ -29,10 +29,10 @@ from fer.columns import Status
 from fer.faces.boxes import Box
 from fer.faces.preprocessing import crop_faces
 from fer.recognizer import Recognizer
-from fer.scoring.folder import Entry, list_folder
+from fer.scoring.folder import list_folder
 from fer.scoring.local import classify, score_entries
 from fer.scoring.run import score_folder
-from tools.machine import conditions, resident
+from tools.machine import conditions
 
 SIZES = ((1920, 1080), (640, 480))
 FACES = (0, 1, 5, 20, 1, 1, 5, 2)
@@ -182,29 +182,49 @@ def overlap(a: np.ndarray, b: list[float]) -> float:
     return width * height / (areas - width * height)
 
 
-def memory(folder: Path, photos: int = 20_000) -> None:
-    """Print the resident memory while small photos are scored."""
-    faces = heads(arguments.faces)
+def growth(folder: Path, counts: Sequence[int] = (1_000, 10_000, 100_000)) -> None:
+    """Print photos/s and memory of `fer score` as a folder of small photos grows, and resuming."""
     originals = []
-    for number, face in enumerate(faces):
-        path = folder / f"original {number}.jpg"
-        face.resize((96, 96)).save(path)
-        originals.append(path)
-    links = folder / "links"
-    for number in range(photos):
-        shelf = links / f"{number // 1000:02}"
-        shelf.mkdir(parents=True, exist_ok=True)
-        os.link(originals[number % len(originals)], shelf / f"{number:05}.jpg")
-    recognizer = Recognizer.from_pretrained(MODEL, device="cpu")
+    for number, face in enumerate(heads(arguments.faces)):
+        originals.append(folder / f"original {number}.jpg")
+        face.resize((48, 48)).save(originals[-1])
+    print(f"{'photos':>8}{'seconds':>9}{'photos/s':>10}{'MB at most':>12}")
+    for count in counts:
+        links = folder / f"{count}"
+        for number in range(count):
+            shelf = links / f"{number // 1000:03}"
+            shelf.mkdir(parents=True, exist_ok=True)
+            os.link(originals[number % len(originals)], shelf / f"{number:06}.jpg")
+        seconds, megabytes = scored(links, folder / f"{count}.csv")
+        print(f"{count:8}{seconds:9.1f}{count / seconds:10.1f}{megabytes:12.1f}", flush=True)
+    table = folder / "resumed.csv"
+    scored(links, table, killed_at=round(0.99 * count))
+    left = count - len(photos_in(table))
+    seconds, megabytes = scored(links, table)
+    print(f"killed at 99% of {count}: the {left} that were left took {seconds:.1f} s", end=", ")
+    print(f"{megabytes:.1f} MB at most; all there: {len(photos_in(table)) == count}")
 
-    def watched(entries: Iterable[Entry], stop: threading.Event) -> Iterator[list[dict[str, Any]]]:
-        scored = score_entries(entries, recognizer, stop=stop)
-        for number, rows in enumerate(scored, start=1):
-            if number in (1000, photos // 2, photos):
-                print(f"after {number:6} photos: {resident():7.1f} MB", flush=True)
-            yield rows
 
-    print(score_folder(links, folder / "out.csv", recognizer, engine=watched).sentence())
+def scored(folder: Path, table: Path, killed_at: int | None = None) -> tuple[float, float]:
+    """Run `fer score`; return its seconds, start included, and its largest memory in MB."""
+    command: list[str | Path] = [sys.executable, "-m", "fer", "score", folder, "--output", table]
+    command += ["--model", MODEL]
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while killed_at and (not table.exists() or len(photos_in(table)) < killed_at):
+        time.sleep(0.5)
+    if killed_at:
+        process.kill()
+    _, status, usage = os.wait4(process.pid, 0)
+    assert killed_at or status == 0, status
+    return time.perf_counter() - start, usage.ru_maxrss * 1024 / 1e6
+
+
+def photos_in(table: Path) -> set[bytes]:
+    """Return the paths that a table has rows of."""
+    with table.open("rb") as file:
+        next(file, None)
+        return {line.split(b",", 1)[0] for line in file if line.endswith(b"\n")}
 
 
 def on_ray(folder: Path) -> None:
@@ -231,16 +251,15 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("what", choices=("speed", "memory", "ray"))
+    parser.add_argument("what", choices=("speed", "growth", "ray"))
     parser.add_argument("--faces", type=Path, required=True)
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--photos", type=int, default=20_000, help="of the measurement of memory")
     arguments = parser.parse_args()
     print(f"{conditions()}; model {MODEL}")
     with tempfile.TemporaryDirectory() as name:
         if arguments.what == "speed":
             speed(Path(name), arguments.turns)
-        elif arguments.what == "memory":
-            memory(Path(name), arguments.photos)
+        elif arguments.what == "growth":
+            growth(Path(name))
         else:
             on_ray(Path(name))
