@@ -370,7 +370,7 @@ def check_cost(app: AppTest, models: dict[str, Recomputed]) -> None:
     """Check that each point of the cost figure lies where metrics.json and the answers put it."""
     for name, model in models.items():
         metrics = Artifact.find(name).metrics
-        (point,) = [t for t in drawn(app, "cost-multiply-adds") if t["name"] == name]
+        (point,) = [t for t in drawn(app, "cost-multiply-adds") if t.get("meta") == name]
         same(f"cost of {name}", [point["x"][0], point["y"][0]],
              [metrics["multiply_adds"], model.right.mean()])  # fmt: skip
 

@@ -45,8 +45,9 @@ def show_cost(table: pd.DataFrame, kinds: list[str], colours: Mapping[str, str])
     show(cost_against_accuracy(known, kind, AXES[kind], colours), known,
          f"cost-{kind.replace(' ', '-')}", f"Test accuracy against {AXES[kind]}")  # fmt: skip
     st.caption(
-        "All models, not only the chosen ones; error bars are 95% intervals. Multiply-adds are how "
-        "much there is to compute for one face, on any machine."
+        "All models, not only the chosen ones, numbered by accuracy; filled are those that none is "
+        "both cheaper and better than. Error bars are 95% intervals. Multiply-adds are how much "
+        "there is to compute for one face, on any machine."
     )
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.figures.style import GREY, finish
+from app.figures.style import GREY, LEGEND_BELOW, finish
 from fer.compare.references import HUMAN_ACCURACY, HUMAN_SPREAD
 from fer.emotions import COLOURS, EMOTIONS
 
@@ -210,7 +210,8 @@ def cost_against_accuracy(
 ) -> go.Figure:
     """Draw accuracy with its interval against a cost, and the line of those that none beats.
 
-    Those on the line are named in the figure; the others, who may be many, in its legend.
+    Names would lie on each other on a phone: a model has its number in the figure, by accuracy, and
+    its name in the legend below. Those on the line are filled, the others rings.
 
     Args:
         table: a line a model: `model`, the column `cost`, `accuracy`, `low`, `high`, `front`.
@@ -228,9 +229,8 @@ def cost_against_accuracy(
             hoverinfo="skip",
         )
     )
-    low, high = np.log10([table[cost].min(), table[cost].max()])
-    for line in table.to_dict("records"):
-        on_the_left = np.log10(line[cost]) <= (low + high) / 2
+    ranked = table.sort_values("accuracy", ascending=False)
+    for number, line in enumerate(ranked.to_dict("records"), start=1):
         figure.add_trace(
             go.Scatter(
                 x=[line[cost]],
@@ -242,12 +242,17 @@ def cost_against_accuracy(
                     "arrayminus": [line["accuracy"] - line["low"]],
                     "thickness": 1.5,
                 },
-                mode="markers+text" if line["front"] else "markers",
-                text=[line["model"]],
-                textposition="top right" if on_the_left else "top left",
-                marker={"size": 11, "color": colours[line["model"]]},
-                name=line["model"],
-                showlegend=not line["front"],
+                mode="markers+text",
+                text=[str(number)],
+                textposition="top right",
+                marker={
+                    "size": 11,
+                    "color": colours[line["model"]],
+                    "symbol": "circle" if line["front"] else "circle-open",
+                    "line": {"width": 0 if line["front"] else 2},
+                },
+                name=f"{number} {line['model']}",
+                meta=line["model"],
                 hovertemplate=f"{title}: %{{x:,}}<br>accuracy %{{y:.2%}}, "
                 f"{line['low']:.2%} to {line['high']:.2%}<extra>{line['model']}</extra>",
             )
@@ -258,14 +263,16 @@ def cost_against_accuracy(
         fillcolor=GREY,
         opacity=0.12,
         line_width=0,
-        annotation_text=f"people, {HUMAN_ACCURACY:.0%} ± {HUMAN_SPREAD:.0%}",
-        annotation_position="bottom right",
+        name=f"people, {HUMAN_ACCURACY:.0%} ± {HUMAN_SPREAD:.0%}",
+        showlegend=True,
     )
+    low, high = np.log10([table[cost].min(), table[cost].max()])
     room = 0.15 * max(high - low, 0.5)
     limits = [low - room, high + room]
     figure.update_xaxes(title=title, type="log", range=limits, fixedrange=True)
     figure.update_yaxes(title="test accuracy", tickformat=".0%", fixedrange=True)
-    return finish(figure, height=460)
+    rows = len(figure.data) + 1  # of the legend on a phone
+    return finish(figure, height=340 + 19 * rows, **LEGEND_BELOW)
 
 
 def learning_curves(
@@ -322,4 +329,4 @@ def paired_bar(parts: Mapping[str, int], colours: Mapping[str, str]) -> go.Figur
     figure.update_layout(barmode="stack")
     figure.update_xaxes(visible=False, fixedrange=True, range=[0, total])
     figure.update_yaxes(visible=False, fixedrange=True)
-    return finish(figure, height=140, legend_traceorder="normal")
+    return finish(figure, height=180, **LEGEND_BELOW)

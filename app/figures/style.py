@@ -8,6 +8,17 @@ TEXT = GRAY_90
 """Stands for the text's colour: the browser puts near-black or near-white in its place, as the
 theme is. What Streamlit gives figures otherwise has 3.8 : 1 on white."""
 
+LEGEND_BELOW = {
+    "legend": {
+        "orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0,
+        "xref": "container", "xanchor": "left", "x": 0, "traceorder": "normal",
+        "font": {"size": 11}, "maxheight": 1,
+    },
+    "margin": {"l": 4, "r": 12, "t": 36, "b": 4},
+}  # fmt: skip
+"""Layout of a figure whose legend is long: below, where it takes room from the plot, and not lies
+on it, however many rows a narrow window makes of it."""
+
 
 def finish(figure: go.Figure, **layout: object) -> go.Figure:
     """Give a figure the layout that all share: little margin, the legend above, no dragging."""

@@ -187,3 +187,26 @@ def test_fits_a_phone(browser, compare):
     said = page.get_by_role("dialog").get_by_text("names happy (right)")
     expect(said).to_be_visible(timeout=PATIENCE)
     context.close()
+
+
+@pytest.mark.parametrize(
+    "view", ["Cost", "Head+to+head&first=efficientnet_lite2-unfreeze45&second=mobilenet-128-label"]
+)
+def test_a_phone_shows_the_whole_legend_and_none_of_it_on_the_plot(browser, address, view):
+    """Of all shipped models, the longest names among them."""
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{address}/compare?view={view}")
+    figure = page.locator(".js-plotly-plot").first
+    figure.locator(".legendtext").first.wait_for()
+    assert figure.locator(".legend .scrollbar").bounding_box()["height"] == 0
+    whole, plot = figure.bounding_box(), figure.locator(".nsewdrag").bounding_box()
+    assert plot["height"] > 40
+    names = [name.bounding_box() for name in figure.locator(".legendtext").all()]
+    assert len(names) >= 4
+    for name in names:
+        assert plot["y"] + plot["height"] < name["y"]
+        assert name["y"] + name["height"] <= whole["y"] + whole["height"]
+        assert name["x"] + name["width"] <= whole["x"] + whole["width"]
+    context.close()

@@ -75,8 +75,12 @@ def test_cost_shows_intervals_and_the_front():
     figure = cost_against_accuracy(table, "parameters", "parameters", colours)
     front, *points = figure.data
     assert (front.x, front.y) == ((1e5, 1e6), (0.6, 0.7))
-    assert [point.name for point in points] == ["small", "worse", "large"]
-    assert points[0].error_y.array == (pytest.approx(0.02),)
+    assert [(point.name, *point.text) for point in points] == [
+        ("1 large", "1"), ("2 small", "2"), ("3 worse", "3"),
+    ]  # fmt: skip
+    assert [point.meta for point in points] == ["large", "small", "worse"]
+    assert [point.marker.symbol for point in points] == ["circle", "circle", "circle-open"]
+    assert points[1].error_y.array == (pytest.approx(0.02),)
     assert figure.layout.xaxis.type == "log"
 
 
