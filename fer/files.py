@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 MAX_BYTES = 1_000_000_000
 """Largest file read whole: 64 million pixels of four 16-bit channels take half of it."""
@@ -33,18 +34,29 @@ def read_regular(
     Raises:
         OSError: if it is something else, is larger, or cannot be read; its `strerror` says why.
     """
-    flags = getattr(os, "O_NONBLOCK", 0) | (0 if follow_links else getattr(os, "O_NOFOLLOW", 0))
     # Where a file is only looked into, a buffer would read more.
-    buffering = 0 if size >= 0 else -1
-    with open(
-        path, "rb", buffering, opener=lambda name, usual: os.open(name, usual | flags)
-    ) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file")
-        if size < 0 and status.st_size > limit:
+    with open_regular(path, 0 if size >= 0 else -1, follow_links) as file:
+        if size < 0 and os.fstat(file.fileno()).st_size > limit:
             raise OSError(errno.EFBIG, too_large)
         return file.read(limit if size < 0 else size)
+
+
+def open_regular(
+    path: str | os.PathLike[str], buffering: int = -1, follow_links: bool = True
+) -> IO[bytes]:
+    """Open a regular file for reading; the rest as `read_regular`.
+
+    Args:
+        buffering: as `open` takes it.
+    """
+    flags = getattr(os, "O_NONBLOCK", 0) | (0 if follow_links else getattr(os, "O_NOFOLLOW", 0))
+    file = open(  # noqa: SIM115 - the caller closes it
+        path, "rb", buffering, opener=lambda name, usual: os.open(name, usual | flags)
+    )
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return file
 
 
 def is_lfs_pointer(data: bytes) -> bool:

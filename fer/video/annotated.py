@@ -36,6 +36,10 @@ ENDINGS = (".mp4", ".mov", ".mkv")
 CLOCK = Fraction(1, 90_000)
 """The encoder's unit of time: fine enough for any rate, steady or not."""
 
+MAX_MACROBLOCKS = 36_864
+"""Of 16 x 16 pixels in a frame: H.264's level 5.2, which is 4096 x 2304 and what players take. The
+encoder holds dozens of frames: of 63 million pixels each they took more than four gigabytes."""
+
 QUALITY = {"crf": "21", "preset": "veryfast"}
 
 COPIED = {"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus", "vorbis"}
@@ -109,20 +113,30 @@ def draw(
         rows: of its table, in their order.
         file: open for writing, and seekable.
         ending: one of `ENDINGS`.
+
+    Raises:
+        UnreadableVideo: if the encoder or the container takes it not, say for its times.
     """
     kind = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}[ending]
-    with av.open(file, "w", format=kind) as output:
-        picture = _Picture(output, video.rate)
-        sound = _Sound(source, output)
-        for moment, labels in with_labels(video.decode(), rows):
-            if not picture.started:
-                picture.start(upright(moment).size)
-                sound.start()
-            sound.write_until(moment.time)
-            picture.write(moment, labels)
-            yield moment.time
-        picture.end()
-        sound.write_until(math.inf)
+    try:
+        with av.open(file, "w", format=kind) as output:
+            picture = _Picture(output, video.rate)
+            sound = _Sound(source, output)
+            for moment, labels in with_labels(video.decode(), rows):
+                if not picture.started:
+                    picture.start(upright(moment).size)
+                    sound.start()
+                sound.write_until(moment.time)
+                picture.write(moment, labels)
+                yield moment.time
+            picture.end()
+            sound.write_until(math.inf)
+    except av.FFmpegError as error:
+        if isinstance(error, OSError):  # the disk's, which names itself
+            raise
+        raise UnreadableVideo(
+            f"The annotated video cannot be made: {error.strerror}. The table is whole."
+        ) from error
 
 
 def with_labels(
@@ -180,8 +194,10 @@ class _Picture:
         self.last = -1
 
     def start(self, size: tuple[int, int]) -> None:
-        """Fix the size: even, as H.264's half-sized colour planes need it."""
-        self.size = (max(2, size[0] - size[0] % 2), max(2, size[1] - size[1] % 2))
+        """Fix the size: even, as H.264's halved colour planes need, and not beyond what is played."""
+        shrunk = min(1.0, math.sqrt(MAX_MACROBLOCKS * 16**2 / math.prod(size)))
+        width, height = (int(side * shrunk) for side in size)
+        self.size = (max(2, width - width % 2), max(2, height - height % 2))
         self.stream.width, self.stream.height = self.size
         self.stream.pix_fmt = "yuv420p"
         self.stream.codec_context.time_base = CLOCK

@@ -12,15 +12,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import IO, NamedTuple, Self
 
 import av
+from av.stream import Disposition
 from av.video.stream import VideoStream
 from PIL import Image
 
 from fer.errors import UnreadableVideo
 from fer.faces.images import MAX_PIXELS, Photo, flatten
+from fer.files import open_regular
 
 EXTENSIONS = ("mp4", "m4v", "mov", "3gp", "mkv", "webm", "avi", "ts", "mpg", "gif", "webp")
 
@@ -100,7 +101,7 @@ class Video:
             self._file = io.BytesIO(source)
         else:
             try:
-                self._file = open(Path(source), "rb")  # noqa: SIM115 - closed by close()
+                self._file = open_regular(source)
             except OSError as error:
                 raise UnreadableVideo(f"The file cannot be opened: {error.strerror}.") from error
         try:
@@ -183,13 +184,18 @@ class _Streams:
     def __init__(self, file: IO[bytes]) -> None:
         try:
             self.container = av.open(file, "r", options={"format_whitelist": DEMUXERS})
-        except (av.FFmpegError, ValueError) as error:
+        # FFmpeg seeks in what is too short, and Python's files each refuse that in their own way.
+        except (av.FFmpegError, ValueError, OSError) as error:
             raise UnreadableVideo(
                 "This is not a video that can be read, or it lacks its end: "
                 "give mp4, mov, mkv, webm, avi, GIF or WebP."
             ) from error
         stream = self.container.streams.best("video")
-        if not isinstance(stream, VideoStream) or stream.codec_context is None:
+        if (
+            not isinstance(stream, VideoStream)
+            or stream.codec_context is None
+            or stream.disposition & Disposition.attached_pic  # a record's cover
+        ):
             self.container.close()
             raise UnreadableVideo("There is no moving picture in this file.")
         self.stream = stream
@@ -235,7 +241,7 @@ class _Streams:
                 packet = next(packets)
             except StopIteration:
                 break
-            except av.FFmpegError as error:
+            except (av.FFmpegError, OSError) as error:  # the latter is the disk's
                 self.problem = f"The video is damaged after {last:.1f} seconds: {error.strerror}."
                 break
             try:
@@ -312,19 +318,26 @@ def upright(moment: Moment, at_least: int | None = None) -> Photo:
     Args:
         moment: from `Video.decode`.
         at_least: pixels that its longer side keeps where it is shrunk, by whole factors.
+
+    Raises:
+        UnreadableVideo: if FFmpeg cannot make RGB of it.
     """
     frame = moment.frame
     factor = max(1, max(frame.width, frame.height) // at_least) if at_least else 1
     if isinstance(frame, Image.Image):
         return Photo(frame.reduce(factor) if factor > 1 else frame, frame.size)
     size = (frame.width, frame.height)
-    width, height = frame.width // factor, frame.height // factor
-    if any(part.is_alpha for part in frame.format.components):
-        image = flatten(
-            Image.fromarray(frame.to_ndarray(format="rgba", width=width, height=height))
-        )
-    else:
-        image = frame.reformat(width, height, "rgb24").to_image()
+    width, height = max(1, frame.width // factor), max(1, frame.height // factor)
+    try:
+        if any(part.is_alpha for part in frame.format.components):
+            pixels = frame.to_ndarray(format="rgba", width=width, height=height)
+            image = flatten(Image.fromarray(pixels))
+        else:
+            image = frame.reformat(width, height, "rgb24").to_image()
+    except av.FFmpegError as error:
+        raise UnreadableVideo(
+            f"A frame of {size[0]} x {size[1]} pixels cannot be converted: {error.strerror}."
+        ) from error
     if turns := round(frame.rotation / 90) % 4:
         image = image.transpose(_TURNS[turns])
         size = size[::-1] if turns % 2 else size

@@ -4,6 +4,7 @@ import os
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from PIL import Image
 
 from fer.errors import UnreadableVideo
@@ -122,5 +123,36 @@ def test_sound_alone_and_other_files_are_refused(tmp_path):
     for data in (b"", b"no video", cut, playlist, b"ffconcat version 1.0\nfile '/etc/passwd'\n"):
         with pytest.raises(UnreadableVideo, match=r"not a video|no moving picture"):
             Video(data)
+    (tmp_path / "empty.mp4").touch()
+    with pytest.raises(UnreadableVideo, match="not a video"):
+        Video(tmp_path / "empty.mp4")
     with pytest.raises(UnreadableVideo, match="cannot be opened"):
         Video(tmp_path / "nowhere.mp4")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(UnreadableVideo, match="it is not a regular file"):
+        Video(tmp_path / "pipe.mp4")
+
+
+def test_a_record_with_its_cover_is_no_moving_picture():
+    record = io.BytesIO()
+    with av.open(record, "w", format="mp4") as output:
+        sound = output.add_stream("aac", rate=48_000)
+        cover = output.add_stream("mjpeg", width=64, height=48, pix_fmt="yuvj420p")
+        cover.disposition = Disposition.attached_pic
+        for packet in encoded_tone(sound, 0.5):
+            output.mux(packet)
+        output.mux(cover.encode(av.VideoFrame.from_image(SCENE.resize((64, 48)))))
+        output.mux(cover.encode())
+    with pytest.raises(UnreadableVideo, match="no moving picture"):
+        Video(record.getvalue())
+
+
+@pytest.mark.parametrize("size", [(8192, 2), (2, 8192)])
+def test_a_frame_far_longer_than_wide_is_shrunk_to_a_line(size):
+    with Video(encode([(0, Image.new("RGB", size, "red"))], "matroska")) as video:
+        photo = upright(next(video.decode()), at_least=512)
+    assert (max(photo.image.size), min(photo.image.size)) == (512, 1)
+    assert photo.size == size

@@ -1,6 +1,8 @@
 """The command as people use it: on whole and broken videos, killed, and gone on with."""
 
+import io
 import json
+import math
 import shutil
 import signal
 import subprocess
@@ -10,14 +12,17 @@ import av
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from fer.cli import app
 from fer.columns import PROBABILITIES
 from fer.faces.boxes import Box
 from fer.scoring.rows import COLUMNS
+from fer.video.annotated import draw
+from fer.video.reading import Video, upright
 from fer.video.timeline import SMOOTHED, TIMELINE
-from tools.videos import SIZE, crossing, filmed, person_at, scene, steady
+from tools.videos import SCENE, SIZE, crossing, encode, filmed, person_at, scene, steady
 
 DISTURBED = """
 import json, os, sys, time
@@ -165,6 +170,27 @@ def test_sound_that_mp4_does_not_take_becomes_aac(tmp_path):
         heard = np.concatenate([f.to_ndarray()[0] for f in after.decode(sound)])
     assert len(heard) == pytest.approx(48_000, abs=3000)
     assert np.abs(heard[4000:40_000]).mean() > 0.05
+
+
+def test_a_picture_larger_than_players_take_is_drawn_smaller(tmp_path):
+    data = encode([(0, Image.new("RGB", (4800, 2400))), (1, Image.new("RGB", (4800, 2400)))])
+    drawn = io.BytesIO()
+    with Video(data) as video:
+        assert list(draw(data, video, [], drawn)) == [0, 1]
+    with Video(drawn.getvalue()) as video:
+        size = upright(next(video.decode())).size
+    assert 0.99 * 4096 * 2304 < math.prod(size) <= 4096 * 2304
+    assert size[0] / size[1] == pytest.approx(2, abs=0.01)
+
+
+def test_times_that_no_mp4_holds_are_a_sentence_and_the_table_stays(tmp_path):
+    years = encode([(time * 3e6, SCENE) for time in range(3)], "matroska")
+    (tmp_path / "in.mkv").write_bytes(years)
+    done = score(tmp_path / "in.mkv", tmp_path / "t.csv", "--annotated", str(tmp_path / "out.mp4"))
+    assert done.exit_code == 2
+    assert "The annotated video cannot be made" in done.stderr.splitlines()[-1]
+    assert pd.read_csv(tmp_path / "t.csv")["time"].tolist() == [0, 3e6, 6e6]
+    assert not list(tmp_path.glob("out.mp4*"))
 
 
 def test_of_a_video_cut_off_what_is_there_is_scored_and_the_rest_is_said(tmp_path):
