@@ -24,15 +24,15 @@ import fer
 from fer.errors import FerError
 from fer.recognizer import Recognizer
 from fer.scoring.folder import Entry
-from fer.scoring.local import Analysis, classify, cores, examine, score_entries, to_rows
+from fer.scoring.local import READERS, Analysis, classify, cores, examine, score_entries, to_rows
 from fer.scoring.parquet_output import SCHEMA
 from fer.scoring.rows import safe_path
+from fer.wording import counted
+
+log = logging.getLogger(__name__)
 
 PHOTOS = 16
 """Photos that an actor takes at a time."""
-
-READER = 1
-"""A core, as Ray counts them, that is left for reading; it takes next to nothing of it."""
 
 CHUNK = 50_000
 """Photos given to Ray Data at a time, which holds all their paths."""
@@ -123,6 +123,8 @@ class RayEngine:
                         twice.append(entry)
                 if any(entry.location for entry in chunk):
                     yield from self._score(left, reference, stop)
+                if lost := sum(bool(entry.location) for entry in left.values()):
+                    log.warning("Ray did not bring %s: scored here.", counted(lost, "photo"))
                 rest = [*left.values(), *twice]
                 yield from score_entries(rest, self.recognizer, stop=stop)
         finally:
@@ -139,7 +141,7 @@ class RayEngine:
                 # Ray reports on what is run to its makers unless it is told not to.
                 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
                 ray.init(
-                    num_cpus=(self.workers or cores()) + READER,
+                    num_cpus=self.workers or cores(),
                     include_dashboard=False,
                     log_to_driver=False,
                     logging_level=logging.ERROR,
@@ -156,13 +158,17 @@ class RayEngine:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.max_errored_blocks = -1  # a file that cannot be read fails its neighbours too
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
-        actors = self.workers or max(1, int(ray.cluster_resources()["CPU"]) - READER)
+        # Of each failed block it has pages to say; how many photos that were is said in the end.
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+        actors = self.workers or max(1, int(ray.cluster_resources()["CPU"]))
         rows = ray.data.read_binary_files(
             [entry.location for entry in left.values() if entry.location],
             filesystem=self.system,
             include_paths=True,
             ignore_missing_paths=True,
+            # Next to nothing of a core; and while each has an actor, one would never be free.
+            ray_remote_args={"num_cpus": 0},
+            concurrency=max(READERS, actors),
         ).map_batches(
             Scorer,
             fn_constructor_args=(reference,),
@@ -170,6 +176,9 @@ class RayEngine:
             batch_format="pyarrow",
             compute=ray.data.ActorPoolStrategy(size=actors),
             num_cpus=1,
+            # An actor whose node is gone may never find another. What it had in hand is left to
+            # this process then, and does not wait for it; new photos go to the others.
+            max_task_retries=0,
         )
         table: Any
         for table in rows.iter_batches(batch_size=None, batch_format="pyarrow"):
