@@ -99,7 +99,10 @@ def list_manifest(place: Place, table: pa.Table | None = None) -> Listing:
         raise UnreadableTable(
             f"{place} has no column of paths: call it {' or '.join(PATH_COLUMNS)}."
         )
-    paths = table[column].cast(pa.string())
+    try:
+        paths = table[column].cast(pa.string())
+    except pa.ArrowException as error:
+        raise UnreadableTable(f"{place}: its column {column} is no text.") from error
     if paths.null_count or pc.any(pc.equal(paths, "")).as_py():
         raise UnreadableTable(f"{place} has rows without a path: leave them out.")
     counts = paths.value_counts()
@@ -113,7 +116,12 @@ def list_manifest(place: Place, table: pa.Table | None = None) -> Listing:
 
     def walk(listing: Listing) -> Iterator[Entry]:
         for batch in table.to_batches(max_chunksize=1000):
-            values = batch.select(list(types)).to_pylist()
+            try:
+                values = batch.select(list(types)).to_pylist()
+            except NO_VALUE as error:
+                raise UnreadableTable(
+                    f"{place} holds a value that cannot be carried into the output: {error}."
+                ) from error
             for name, carried in zip(batch[column].to_pylist(), values, strict=True):
                 yield _entry(str(name), place.folder, carried)
 
@@ -145,6 +153,9 @@ def carried_types(place: Place, schema: pa.Schema, leave_out: set[str]) -> dict[
         )
     return types
 
+
+NO_VALUE = (OverflowError, ValueError)
+"""What Arrow raises where Python has no such value: years beyond 9999, time zones that are none."""
 
 BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
 """Types of columns that hold files, and no values."""

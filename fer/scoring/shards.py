@@ -17,7 +17,7 @@ from fer.errors import UnreadableTable, first_line
 from fer.faces.images import HEAD
 from fer.files import MAX_BYTES, read_regular
 from fer.scoring.folder import Entry, Listing, fail, is_photo, leads_out, shown_name
-from fer.scoring.lists import BYTES, carried_types, list_manifest, path_column
+from fer.scoring.lists import BYTES, NO_VALUE, carried_types, list_manifest, path_column
 from fer.scoring.places import Place
 
 MAX_HEADER = 1_000_000
@@ -46,6 +46,8 @@ def _walk_tar(listing: Listing, place: Place) -> Iterator[Entry]:
     try:
         with place.open() as file, _open_tar(file) as tar:
             while member := tar.next():
+                if member.size < 0:  # the way to the next would lead back, round and round
+                    raise tarfile.ReadError(f"the size of {shown_name(member.name)} is negative")
                 tar.members.clear()  # type: ignore[attr-defined]  # it would keep all of them
                 path = f"{place.short}/{shown_name(member.name)}"
                 if member.isdir():
@@ -158,18 +160,22 @@ def image_column(schema: pa.Schema) -> str | None:
 
 
 def _holds_files(kind: pa.DataType) -> bool:
+    """Say whether a column is of files' bytes, or of what `datasets` makes of them."""
     if pa.types.is_struct(kind):
-        names = {kind.field(index).name for index in range(kind.num_fields)}
-        return "bytes" in names
+        files = [field.type for field in kind if field.name == "bytes"]
+        return len(files) == 1 and _holds_files(files[0])
     return any(is_bytes(kind) for is_bytes in BYTES)
 
 
 def _schema(place: Place) -> pa.Schema:
     try:
         with place.open() as file:
-            return pq.read_schema(file)
+            schema = pq.read_schema(file)
     except (pa.ArrowException, OSError) as error:
         raise UnreadableTable(f"{place} is no Parquet file: {first_line(error)}.") from error
+    if len(set(schema.names)) < len(schema.names):
+        raise UnreadableTable(f"{place} has two columns of one name: leave one of them out.")
+    return schema
 
 
 def _walk_table(
@@ -182,13 +188,14 @@ def _walk_table(
             for cell, carried in zip(batch[image], values, strict=True):
                 yield _table_entry(place, row, cell.as_py(), carried)
                 row += 1
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, *NO_VALUE) as error:
         reason = f"it is damaged from row {row:,} on ({first_line(error)})"
         yield Entry(f"{place.short}/{row}…", partial(fail, errno.EIO, reason))
 
 
 def _table_entry(place: Place, row: int, cell: object, carried: dict[str, object]) -> Entry:
     data, name = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
+    name = name if isinstance(name, str) else None
     path = f"{place.short}/{row}" + (f"/{name.rsplit('/', 1)[-1]}" if name else "")
     if data is not None:
         return Entry(path, partial(bytes, data), carried=carried)

@@ -194,7 +194,7 @@ class _Picture:
         self.last = -1
 
     def start(self, size: tuple[int, int]) -> None:
-        """Fix the size: even, as H.264's halved colour planes need, and not beyond what is played."""
+        """Fix the size: even, as H.264's half-sized colour planes need it, and within the limit."""
         shrunk = min(1.0, math.sqrt(MAX_MACROBLOCKS * 16**2 / math.prod(size)))
         width, height = (int(side * shrunk) for side in size)
         self.size = (max(2, width - width % 2), max(2, height - height % 2))

@@ -7,6 +7,7 @@ import sys
 import tarfile
 import time
 from functools import partial
+from itertools import islice
 
 import fsspec
 import pandas as pd
@@ -225,6 +226,41 @@ def test_a_header_or_a_member_that_claims_too_much_costs_nothing(tmp_path):
         started = time.process_time()
         assert any(said in str(text) for text in contents(find_photos([str(path)])).values())
         assert time.process_time() - started < 60  # not the minutes of reading six gigabytes
+
+
+def test_a_member_of_negative_size_ends_the_shard(face, tmp_path):
+    info = tarfile.TarInfo("a.jpg")
+    info.pax_headers = {"size": "-1536"}  # back to its own header
+    with tarfile.open(tmp_path / "s.tar", "w", format=tarfile.PAX_FORMAT) as file:
+        file.addfile(info)
+    found = contents(islice(find_photos([str(tmp_path / "s.tar")]), 3))
+    assert found == {"s.tar": "as a tar, the size of a.jpg is negative"}
+
+
+def test_columns_of_another_kind_are_a_sentence(face, tmp_path):
+    path = tmp_path / "t.parquet"
+    pair = pa.table({"path": ["a.jpg"], "id": [1]})
+    far = pa.array([2**52], pa.timestamp("s"))
+    for table, sentence in (
+        (pa.table({"image": [{"bytes": "text", "path": "x"}]}), "no column of images"),
+        (pa.table({"image": [{"bytes": 1, "path": 2}]}), "no column of images"),
+        (pa.table({"path": [["a.jpg"]]}), "its column path is no text"),
+        (pair.rename_columns(["path", "path"]), "two columns of one name"),
+        (pa.table({"path": ["a.jpg"], "taken": far}), "cannot be carried"),
+    ):
+        pq.write_table(table, path)
+        with pytest.raises(UnreadableTable, match=sentence):
+            list(find_photos([str(path)]))
+    numbered = pa.struct([("bytes", pa.binary()), ("path", pa.int64())])
+    rows = [{"bytes": face, "path": 5}, {"bytes": None, "path": 7}]
+    pq.write_table(pa.table({"image": pa.array(rows, numbered)}), path)
+    assert contents(find_photos([str(path)])) == {
+        "t.parquet/0": face,
+        "t.parquet/1": "the row holds no image",
+    }
+    pq.write_table(pa.table({"image": [face], "taken": far}), path)
+    (found,) = contents(find_photos([str(path)])).values()
+    assert "damaged from row 0 on" in found
 
 
 def test_a_shard_cut_at_any_place_says_so_or_is_whole(tmp_path):
