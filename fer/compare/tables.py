@@ -13,6 +13,9 @@ from charset_normalizer import from_bytes
 
 from fer.errors import UnreadableTable
 
+MAX_TABLE = 250_000_000
+"""Bytes of a CSV: some millions of rows, which as Python's text take more than ten times as much."""
+
 SEPARATORS = ",;\t|"
 """Between cells: Excel writes semicolons where the comma is the decimal sign."""
 
@@ -54,8 +57,16 @@ def read_table(file: IO[bytes], columns: Sequence[str], *, lower: bool = True) -
     """
     name = getattr(file, "name", "The file")
     try:
-        text = _text(file.read())
+        data = file.read(MAX_TABLE + 1)
+        if len(data) > MAX_TABLE:
+            raise UnreadableTable(
+                f"{name} is larger than {MAX_TABLE // 1_000_000} MB: split it, or, for photos to "
+                "score, give it as Parquet."
+            )
+        text = _text(data)
         written, rows = _rows(text, columns)
+    except UnreadableTable:
+        raise
     except (ValueError, OSError, csv.Error) as error:
         raise UnreadableTable(f"{name} is not a CSV: {error}.") from error
     header = [name.lower() for name in written] if lower else written

@@ -116,8 +116,8 @@ def list_folder(folder: str | Path, within: Path | None = None) -> Listing:
     root = local_path(folder)
     if root is None:
         return _list_remote(str(folder))
-    if not root.is_dir():
-        what = "is a file" if root.exists() else "does not exist"
+    if not os.path.isdir(root):  # `Path.is_dir` raises of a name that is too long
+        what = "is a file" if os.path.exists(root) else "does not exist"
         raise UnknownFolder(f"{root} {what}: give a folder of photos.")
     fence = os.path.realpath(within) if within is not None else None
     return Listing(

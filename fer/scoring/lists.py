@@ -182,7 +182,8 @@ def _entry(name: str, folder: str = "", carried: Mapping[str, Any] | None = None
     if path is None:
         return Entry(name, partial(_read_url, whole), carried=carried)
     # Another process, which may be less careful, is not sent to a pipe or a device.
-    location = os.path.abspath(path) if path.is_file() else None
+    # `Path.is_file` raises of a name that is too long.
+    location = os.path.abspath(path) if os.path.isfile(path) else None
     return Entry(name, partial(read_regular, path), location, carried)
 
 

@@ -38,9 +38,9 @@ class Place:
         """
         path = local_path(source)
         if path is not None:
-            if not path.is_file():
-                what = "no regular file" if path.exists() else "does not exist"
-                raise UnknownFolder(f"{path} {'is ' if path.exists() else ''}{what}.")
+            if not os.path.isfile(path):
+                what = "is no regular file" if os.path.exists(path) else "does not exist"
+                raise UnknownFolder(f"{path} {what}.")
             return [cls(os.path.realpath(path), os.path.abspath(path))]
         with remote_errors(source):
             system, path_there = fsspec.core.url_to_fs(source, **DONT_CACHE)

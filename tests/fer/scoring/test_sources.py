@@ -228,6 +228,24 @@ def test_a_header_or_a_member_that_claims_too_much_costs_nothing(tmp_path):
         assert time.process_time() - started < 60  # not the minutes of reading six gigabytes
 
 
+@pytest.mark.parametrize("name", ["a" * 300 + ".jpg", "a/" * 3000 + "b.jpg"])
+def test_a_name_longer_than_disks_take_is_an_error_row(name, face, tmp_path):
+    (tmp_path / "ok.jpg").write_bytes(face)
+    (tmp_path / "m.csv").write_text(f"path\n{name}\nok.jpg\n")
+    found = contents(find_photos([str(tmp_path / "m.csv")]))
+    assert found == {name: "File name too long", "ok.jpg": face}
+    for source in (name, f"{name}.tar"):
+        with pytest.raises(UnknownFolder, match="does not exist"):
+            find_photos([source])
+
+
+def test_a_table_beyond_measure_is_refused_before_it_is_taken_apart(tmp_path, monkeypatch):
+    (tmp_path / "m.csv").write_text("path\n" + "a.jpg\n" * 20)
+    monkeypatch.setattr("fer.compare.tables.MAX_TABLE", 100)
+    with pytest.raises(UnreadableTable, match=r"m\.csv is larger than .* give it as Parquet"):
+        find_photos([str(tmp_path / "m.csv")])
+
+
 def test_a_member_of_negative_size_ends_the_shard(face, tmp_path):
     info = tarfile.TarInfo("a.jpg")
     info.pax_headers = {"size": "-1536"}  # back to its own header
