@@ -14,7 +14,7 @@ from charset_normalizer import from_bytes
 from fer.errors import UnreadableTable
 
 MAX_TABLE = 250_000_000
-"""Bytes of a CSV: some millions of rows, which as Python's text take more than ten times as much."""
+"""Bytes of a CSV: some millions of rows, which as text in Python take over ten times as much."""
 
 SEPARATORS = ",;\t|"
 """Between cells: Excel writes semicolons where the comma is the decimal sign."""
