@@ -13,7 +13,7 @@ from PIL import Image
 
 from app.choice import ORDERS, ask_choice, ordered, select
 from app.figures.emotions import probability_bars
-from app.photos.album import PORTRAIT_SIDE, Album, Found, Shot
+from app.photos.album import PICTURE_SIDE, PORTRAIT_SIDE, Album, Found, Shot
 from app.photos.boxes import show_boxes
 from app.photos.scored import asked, visitors_album
 from app.pictures import jpeg, offer_pictures, zipped
@@ -145,8 +145,8 @@ def picture_of(
     """Return a photo with its faces boxed and named, at most `side` pixels wide and high."""
     found = album.results[shot.digest]
     assert isinstance(found, Found)
-    picture = found.open()
-    faces = found.shown(album.faces(shot, model))
+    picture = found.open(side or PICTURE_SIDE)
+    faces = found.shown(album.faces(shot, model), picture.width)
     if hiding:
         picture = hide(picture, faces, hiding)
     return annotate(picture, faces, side or max(picture.size), marked)
