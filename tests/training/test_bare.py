@@ -8,16 +8,22 @@ from tests.conftest import ROOT
 
 ABSENT = (
     "facenet_pytorch", "streamlit", "plotly", "huggingface_hub", "jinja2", "tensorboard",
-    "pillow_heif",
+    "pillow_heif", "transformers",
 )  # fmt: skip
 
 WITHOUT = f"""
-import importlib.abc, sys
+import importlib.abc, importlib.metadata, sys
 class Absent(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in {ABSENT}:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Absent())
+installed = importlib.metadata.distribution
+def distribution(name):
+    if name.replace("-", "_") in {ABSENT}:
+        raise importlib.metadata.PackageNotFoundError(name)
+    return installed(name)
+importlib.metadata.distribution = distribution
 from training.__main__ import main
 main()
 """
