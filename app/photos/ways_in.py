@@ -1,6 +1,7 @@
 """How photos come into the album: dropped, chosen, pasted, taken, fetched, or the example."""
 
 import streamlit as st
+from streamlit.typing import UploadedFile
 
 from app.photos.album import BYTES, FILES, Album
 from app.photos.scored import EXAMPLE, go_on, visitors_album
@@ -52,8 +53,13 @@ def show_ways_in(album: Album) -> None:
 
 
 def take(key: str) -> None:
-    """Put what was handed in into the album, and empty the uploader."""
-    files = st.session_state[key]
+    """Put what was handed in into the album, and empty the uploader.
+
+    A press that breaks off the page's run hands in once more what was taken and let go already.
+    """
+    files = [file for file in st.session_state[key] if isinstance(file, UploadedFile)]
+    if not files:
+        return
     put([(file.name, file.getvalue()) for file in files])
     forget_upload(files)
     st.session_state.photos_round += 1
@@ -85,7 +91,8 @@ def show_address(key: str) -> None:
 
 def take_shot() -> None:
     """Put the camera's picture into the album."""
-    if shot := st.session_state.camera:
+    shot = st.session_state.camera
+    if isinstance(shot, UploadedFile):
         number = sum(other.name.startswith("camera-") for other in visitors_album().shots) + 1
         put([(f"camera-{number}.jpg", shot.getvalue())])
 

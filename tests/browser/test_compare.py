@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from fer.artifacts import Artifact
+from fer.compare.references import REFERENCES
 from tests.conftest import ROOT
 from tests.made import make_model
 from tools.running import served
@@ -210,3 +211,42 @@ def test_a_phone_shows_the_whole_legend_and_none_of_it_on_the_plot(browser, addr
         assert name["y"] + name["height"] <= whole["y"] + whole["height"]
         assert name["x"] + name["width"] <= whole["x"] + whole["width"]
     context.close()
+
+
+def times(page: Page) -> dict[str, str]:
+    """Return the milliseconds measured here by model, as the page's table has them."""
+    with page.expect_download() as download:
+        page.get_by_test_id("stDownloadButton").get_by_text("Numbers as CSV").last.click()
+    with download.value.path().open(newline="") as table:
+        return {row["model"]: row["here"] for row in csv.DictReader(table)}
+
+
+def test_times_are_measured_when_asked_for_and_again(page, compare):
+    open_page(page, f"{compare}?view=Cost")
+    expect(page.get_by_text(re.compile("^Published for cnn: on "))).to_be_visible()
+    assert set(times(page).values()) == {""}
+    taken = []
+    for _ in range(2):
+        page.get_by_role("button", name="Time them on this machine").click()
+        page.locator("[data-testid=stApp][data-test-script-state=running]").wait_for()
+        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+        taken.append(times(page))
+    first, second = taken
+    assert first.keys() == second.keys() >= {"cnn"}
+    assert all(float(milliseconds) > 0 for milliseconds in (*first.values(), *second.values()))
+    assert first != second
+
+
+def test_what_others_report_is_whole_and_the_best_is_first(page, compare):
+    open_page(page, compare)
+    page.get_by_role("heading", name="Beside what others report").scroll_into_view_if_needed()
+    grid = page.get_by_test_id("data-grid-canvas").last
+    grid.scroll_into_view_if_needed()
+    cells = grid.locator("td[aria-colindex='3']")
+    expect(cells.first).to_be_attached()
+    shown = [float(text.rstrip("%")) for text in cells.all_text_contents()]
+    assert shown == sorted(shown, reverse=True)
+    assert len(shown) >= len(REFERENCES) + 1
+    ours = grid.locator("td[aria-colindex='2']").all_text_contents()
+    assert ours.count("this app") == 3
+    assert ours[0] == ""  # the best of them is not ours, and is in sight

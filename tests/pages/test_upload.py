@@ -8,9 +8,11 @@ from functools import partial
 import numpy as np
 import pytest
 from PIL import Image
+from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from app.photos.album import Album
 from app.photos.views import PHOTOS
+from app.photos.ways_in import take, take_shot
 from app.server.addresses import VARIABLE, fetch_picture
 from app.server.uploads import Limits
 from app.shared import load_recognizer
@@ -146,6 +148,16 @@ def test_photos_come_by_pages(app, astronaut):
     table = app.dataframe[0].value.sort_values("confidence")
     names = [text.value for text in app.text]
     assert names[0] == table["path"].iloc[0]
+
+
+def test_what_was_taken_and_let_go_is_not_taken_again(monkeypatch):
+    """As Streamlit hands it in again when a press breaks off the run that began with it."""
+    state = {"files-0": [DeletedFile("1")], "camera": DeletedFile("2"), "photos_round": 1}
+    before = dict(state)
+    monkeypatch.setattr("app.photos.ways_in.st.session_state", state)
+    take("files-0")
+    take_shot()
+    assert state == before
 
 
 def test_a_change_of_model_looks_for_no_face_again(astronaut, crowd, monkeypatch, two_models):
