@@ -152,7 +152,11 @@ def test_photos_come_by_pages(app, astronaut):
 
 def test_what_was_taken_and_let_go_is_not_taken_again(monkeypatch):
     """As Streamlit hands it in again when a press breaks off the run that began with it."""
-    state = {"files-0": [DeletedFile("1")], "camera": DeletedFile("2"), "photos_round": 1}
+
+    class State(dict):
+        __getattr__ = dict.__getitem__
+
+    state = State({"files-0": [DeletedFile("1")], "camera": DeletedFile("2"), "photos_round": 1})
     before = dict(state)
     monkeypatch.setattr("app.photos.ways_in.st.session_state", state)
     take("files-0")
