@@ -95,10 +95,7 @@ def export(
     recognizer = Recognizer.from_pretrained(artifact, device="cpu")
     sizes = sorted(recognizer.crop_sizes)
     images = load_split(data, "test").head(COMPARED).images if data else made_images(COMPARED)
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    with whole_folder(folder) as partial:
         shapes = write_float(recognizer.config, recognizer.network, sizes, partial / FLOAT)
         difference = check_answers(recognizer, partial / FLOAT, images)
         right: dict[str, Any] = {}
@@ -120,10 +117,23 @@ def export(
             **right,
         )
         (partial / REPORT).write_text(written.to_json())
+    return written
+
+
+@contextlib.contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yield a folder to write, which takes the place of an older one if the block ends well.
+
+    It is `<folder>.partial` until then; where the block fails, nothing of it is left.
+    """
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
         replace_folder(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return written
 
 
 def require_packages() -> None:
@@ -151,11 +161,24 @@ def check_answers(recognizer: Recognizer, path: Path, images: Tensor) -> float:
         NotExported: if that is more than rounding.
     """
     answers = ask(path, images, sorted(recognizer.crop_sizes))
-    difference = (answers - recognizer.probabilities(images)).abs().max().item()
+    return farthest(answers, recognizer.probabilities(images), path, recognizer.name)
+
+
+def farthest(answers: Tensor, expected: Tensor, path: Path, name: str) -> float:
+    """Return how far probabilities `[N, 7]` of an export are at most from a model's.
+
+    Args:
+        answers: of the export.
+        expected: of the model.
+        path: of the export, and `name` of the model: for the error's sentence.
+
+    Raises:
+        NotExported: if that is more than rounding.
+    """
+    difference = (answers - expected).abs().max().item()
     if not difference <= TOLERANCE:  # nor is NaN
         raise NotExported(
-            f"{path} answers {difference:.1e} from what {recognizer.name} does, more than "
-            f"{TOLERANCE:.0e}."
+            f"{path} answers {difference:.1e} from what {name} does, more than {TOLERANCE:.0e}."
         )
     return difference
 

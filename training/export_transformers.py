@@ -10,7 +10,6 @@ The mirror image cannot be, and is left out. timm reads the folder, too.
 
 import dataclasses
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model, save_file
 from torch import Tensor, nn
 
-from fer.artifacts import Artifact, replace_folder
+from fer.artifacts import Artifact
 from fer.artifacts.export import TRANSFORMERS
 from fer.artifacts.store import SINGLE
 from fer.config import ModelConfig
@@ -28,7 +27,7 @@ from fer.emotions import EMOTIONS
 from fer.errors import FerError, first_line
 from fer.networks import predict_logits
 from training.data import load_split
-from training.export import COMPARED, TOLERANCE, NotExported, made_images
+from training.export import COMPARED, NotExported, farthest, made_images, whole_folder
 
 CONFIG = "config.json"
 WRAPPER = "timm_wrapper"
@@ -61,19 +60,13 @@ def export(artifact: Artifact, folder: Path, data: Path | None = None) -> float:
             f"{artifact.name} cannot be written for transformers, which has timm's networks: its "
             f"network is {config.network!r}. --format onnx takes every model."
         )
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    with whole_folder(folder) as partial:
         path = partial / SINGLE
         save_file(_weights(artifact), path, metadata={"format": "pt"})
         path.chmod(0o644)  # safetensors leaves files that only their owner can read
         (partial / CONFIG).write_text(json.dumps(wrapper_config(config), indent=2) + "\n")
         images = load_split(data, "test").head(COMPARED).images if data else made_images(COMPARED)
         difference = check_answers(artifact, partial, images)
-        replace_folder(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return difference
 
 
@@ -125,13 +118,7 @@ def check_answers(artifact: Artifact, folder: Path, images: Tensor) -> float:
     in_colour = dataclasses.replace(one_view, channels=3)
     expected = predict_logits(artifact.load_network(), one_view, images) / config.temperature
     answers = predict_logits(_read(folder, config), in_colour, images)
-    difference = (answers.softmax(1) - expected.softmax(1)).abs().max().item()
-    if not difference <= TOLERANCE:  # nor is NaN
-        raise NotExported(
-            f"{folder} answers {difference:.1e} from what {artifact.name} does, more than "
-            f"{TOLERANCE:.0e}."
-        )
-    return difference
+    return farthest(answers.softmax(1), expected.softmax(1), folder, artifact.name)
 
 
 def check_export(artifact: Artifact) -> None:

@@ -209,6 +209,7 @@ new PerformanceObserver(list => {
     if (!entry.hadRecentInput) window.shifted += entry.value;
 }).observe({type: "layout-shift", buffered: true});
 """
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -230,7 +231,7 @@ def test_nothing_moves_by_itself_while_a_page_comes(browser, address, path, last
     page.add_init_script(SHIFTS)
     page.goto(f"{address}/{path}")
     page.get_by_text(last).first.wait_for()
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.locator(IDLE).wait_for()
     page.wait_for_timeout(2_000)
     shifted = page.evaluate("window.shifted")
     context.close()

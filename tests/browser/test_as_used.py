@@ -10,16 +10,14 @@ from PIL import Image
 from playwright.sync_api import FilePayload, Page, expect
 
 from fer.faces.boxes import Box
-from tests.browser.test_app import WIDE
+from tests.browser.test_app import IDLE, WIDE
 
 pytestmark = pytest.mark.browser
 
-SAID = """
-window.said = [];
+LOOKED = """
+window.looked = false;
 new MutationObserver(() => {
-  const text = document.body.innerText;
-  for (const part of ["Looking for faces", " photos"])
-    if (text.includes(part) && !window.said.includes(part)) window.said.push(part);
+  window.looked ||= document.body.innerText.includes("Looking for faces");
 }).observe(document, {subtree: true, childList: true, characterData: true});
 """
 
@@ -29,7 +27,7 @@ def page(browser, address):
     context = browser.new_context(viewport=WIDE)
     page = context.new_page()
     page.set_default_timeout(180_000)
-    page.add_init_script(SAID)
+    page.add_init_script(LOOKED)
     page.goto(f"{address}/?model=cnn")
     page.get_by_text("Drop in photos, take one").wait_for()
     yield page
@@ -45,7 +43,7 @@ def file(name: str, picture: Image.Image) -> FilePayload:
 def hand_in(page: Page, *files: FilePayload) -> None:
     page.locator("input[type=file]").set_input_files(list(files))
     page.get_by_role("button", name="Download CSV", exact=True).wait_for()
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.locator(IDLE).wait_for()
 
 
 def downloaded(page: Page) -> list[dict[str, str]]:
@@ -57,14 +55,14 @@ def downloaded(page: Page) -> list[dict[str, str]]:
 
 def test_another_model_looks_for_no_face_again(page, astronaut):
     hand_in(page, file("a.jpg", astronaut), file("b.jpg", astronaut.rotate(8)))
-    assert "Looking for faces" in page.evaluate("said")
-    page.evaluate("said = []")
+    assert page.evaluate("looked")
+    page.evaluate("looked = false")
     page.get_by_role("combobox", name="Model").first.click()
     page.get_by_role("option", name=re.compile("^lite ·")).click()
     page.wait_for_url("**/?model=lite")
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.locator(IDLE).wait_for()
     assert {row["model"] for row in downloaded(page)} == {"lite"}
-    assert "Looking for faces" not in page.evaluate("said")
+    assert not page.evaluate("looked")
 
 
 def test_where_the_model_looked_is_in_colours_with_a_legend(page, astronaut):

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from fer.artifacts import Artifact
 from fer.compare.references import REFERENCES
+from tests.browser.test_app import IDLE
 from tests.conftest import ROOT
 from tests.made import make_model
 from tools.running import served
@@ -229,7 +230,7 @@ def test_times_are_measured_when_asked_for_and_again(page, compare):
     for _ in range(2):
         page.get_by_role("button", name="Time them on this machine").click()
         page.locator("[data-testid=stApp][data-test-script-state=running]").wait_for()
-        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+        page.locator(IDLE).wait_for()
         taken.append(times(page))
     first, second = (float(here["cnn"]) for here in taken)
     assert first > 0
