@@ -133,9 +133,24 @@ def resnet50() -> nn.Module:
     return torchvision.models.resnet50(num_classes=len(EMOTIONS))
 
 
-def efficientnet_v2_l() -> nn.Module:
-    """Build torchvision's EfficientNetV2-L (Tan and Le 2021), as `resnet50`."""
-    return torchvision.models.efficientnet_v2_l(num_classes=len(EMOTIONS))
+def efficientnet_v2_l(blocks: int | None = None, **arguments: Any) -> nn.Module:
+    """Build torchvision's EfficientNetV2-L (Tan and Le 2021), as `resnet50`.
+
+    Args:
+        blocks: how many of its 4 to 25 blocks each of its seven stages keeps at most, all when
+            left out: what the whole is grown from, see `training.freezing.initialise`.
+        arguments: torchvision's, such as `dropout` or `stochastic_depth_prob`.
+    """
+    network = torchvision.models.efficientnet_v2_l(num_classes=len(EMOTIONS), **arguments)
+    if blocks is not None:
+        for number, stage in enumerate(network.features):
+            # The first and the last part are the stem and the head: convolution, norm, activation.
+            if 0 < number < len(network.features) - 1:
+                network.features[number] = stage[:blocks]
+    # torchvision spreads the last layer's first weights by the number of its outputs: with seven
+    # in place of a thousand, what it says is so large and sure that epochs go into unlearning it.
+    network.classifier[-1].reset_parameters()
+    return network
 
 
 def lite(dropout: float = 0.2) -> nn.Module:

@@ -37,6 +37,7 @@ from training.heads import narrow, part, widen
 from training.precision import computes_bfloat16
 from training.recipe import Recipe
 from training.small_maps import keep_depthwise_in_float32, use_matrix_products
+from training.trunk import Kept, ask_above, keep_trunk, part_network
 
 
 @dataclass
@@ -85,7 +86,7 @@ def fit(
     if fabric is None:
         fabric = Fabric(precision=recipe.precision)
         fabric.launch()
-    run = set_up(fabric, recipe, train, validation)
+    run = set_up(fabric, recipe, train, validation, checkpoint.parent)
     state = run.state
     if resume and checkpoint.is_file():
         state.load(checkpoint, recipe)
@@ -152,21 +153,27 @@ class Run:
     """For each head its weights and offsets against unbalanced classes, see `training.balance`."""
     state: State
     model: nn.Module
-    """The state's network as Fabric wraps it, for autocast and DDP."""
+    """The state's network as Fabric wraps it, for autocast and DDP; of one whose frozen trunk is
+    kept, what stands on it."""
     frozen: list[nn.Module]
     """The parts of it that do not learn."""
     init: str
     """What its first weights truly are."""
     teachers: Ensemble | None
     """Whose answers it learns, if any."""
+    kept: Kept | None
+    """What its frozen trunk answers, if that is kept."""
 
 
-def set_up(fabric: Fabric, recipe: Recipe, train: Split, validation: Split) -> Run:
+def set_up(
+    fabric: Fabric, recipe: Recipe, train: Split, validation: Split, folder: Path | None = None
+) -> Run:
     """Build a recipe's network, average and optimizer, and put all there is on the devices.
 
     Args:
         fabric: launched.
         train, validation: the data, on any device.
+        folder: where a frozen trunk's answers are kept; this one when left out.
     """
     train, validation = train.to(fabric.device), validation.to(fabric.device)
     learnt = [train.targets(head.votes_weight) for head in recipe.heads]
@@ -189,7 +196,11 @@ def set_up(fabric: Fabric, recipe: Recipe, train: Split, validation: Split) -> R
     average = AveragedModel(network, multi_avg_fn=_averaging(recipe.ema_decay), use_buffers=True)
     if recipe.compile and _has_compiler():
         network.compile()
-    model, optimizer = fabric.setup(network, _optimizer(network, recipe))
+    learner, kept, targets = network, None, torch.cat(learnt, dim=1)
+    if recipe.trunk_passes:
+        trunk, learner = part_network(network, recipe)
+        kept = keep_trunk(trunk, recipe, train, targets, validation, folder or Path())
+    model, optimizer = fabric.setup(learner, _optimizer(network, recipe))
     teachers = _load_teachers(recipe.teachers, fabric.device) if recipe.teachers else None
     heads = len(recipe.heads)
     state = State(
@@ -200,9 +211,19 @@ def set_up(fabric: Fabric, recipe: Recipe, train: Split, validation: Split) -> R
         best_epoch=[0] * heads,
         best_weights=[{} for _ in range(heads)],
     )
-    targets = torch.cat(learnt, dim=1)
     return Run(
-        fabric, recipe, train, validation, targets, balances, state, model, frozen, init, teachers
+        fabric=fabric,
+        recipe=recipe,
+        train=train,
+        validation=validation,
+        targets=targets,
+        balances=balances,
+        state=state,
+        model=model,
+        frozen=frozen,
+        init=init,
+        teachers=teachers,
+        kept=kept,
     )
 
 
@@ -303,10 +324,9 @@ def train_epoch(run: Run) -> dict[str, float]:
         for group in state.optimizer.param_groups:
             group["lr"] = lr
         index = batch[fabric.global_rank :: fabric.world_size]
-        images, target = recipe.augmentation(run.train.images[index], run.targets[index], generator)
-        faces = recipe.preprocessing.tensor(images).contiguous(memory_format=torch.channels_last)
-        logits = run.model(faces).float()
-        loss = _loss(run, logits, _with_teachers(run, images, target))
+        inputs, target = _batch(run, index, generator)
+        logits = run.model(inputs).float()
+        loss = _loss(run, logits, target)
         state.optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
         state.optimizer.step()
@@ -355,6 +375,17 @@ def _progress_bar(run: Run, batches: Sequence[Tensor]) -> tqdm:
     )
 
 
+def _batch(run: Run, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return what the model is given of some training images, and what it is to learn of them."""
+    if run.kept is not None:
+        turn = run.state.epoch % len(run.kept.maps)
+        return run.kept.maps[turn][index].float(), run.kept.targets[turn][index]
+    recipe = run.recipe
+    images, target = recipe.augmentation(run.train.images[index], run.targets[index], generator)
+    faces = recipe.preprocessing.tensor(images).contiguous(memory_format=torch.channels_last)
+    return faces, _with_teachers(run, images, target)
+
+
 def _with_teachers(run: Run, images: Tensor, target: Tensor) -> Tensor:
     """Mix the teachers' answers into what the first head learns of a batch, if there are any.
 
@@ -390,7 +421,11 @@ def _loss(run: Run, logits: Tensor, target: Tensor) -> Tensor:
 def validate(run: Run) -> list[dict[str, float]]:
     """Return the averaged weights' validation figures for each head, by both measures."""
     network, validation = run.state.average.module, run.validation
-    answers = part(predict_logits(network, run.recipe.preprocessing, validation.images))
+    if run.kept is None:
+        answers = part(predict_logits(network, run.recipe.preprocessing, validation.images))
+    else:
+        _, learner = part_network(network, run.recipe)
+        answers = part(ask_above(learner, run.kept.validation))
     agreed = validation.majority != NO_MAJORITY
     voted = validation.majority[agreed]
 

@@ -7,6 +7,7 @@ import timm
 import torch
 from torch import Tensor, nn
 from torchvision import models as torchvision_models
+from torchvision.models.efficientnet import FusedMBConv, MBConv
 
 from fer.artifacts import Artifact
 from fer.errors import FerError, UnknownModel, first_line
@@ -46,8 +47,28 @@ def initialise(network: nn.Module, recipe: Recipe) -> str:
     if artifact.config.network != architecture:
         raise FerError(f"{artifact.path} holds a {artifact.config.network}, not a {architecture}.")
     weights = artifact.load_network().state_dict()
-    _copy_all_but_the_head(network, weights, f"The weights in {artifact.path}")
-    return f"{Path(init).name} ({artifact.metrics['init']})"
+    added = _blocks_added(network, weights)
+    _copy_all_but_the_head(network, added | weights, f"The weights in {artifact.path}")
+    grown = "grown from " if added else ""
+    return f"{grown}{Path(init).name} ({artifact.metrics['init']})"
+
+
+def _blocks_added(network: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return fresh weights of an EfficientNet's residual blocks that a shallower one lacks.
+
+    The norm that ends such a block starts at zero, so that the block passes its input on: the
+    deeper network begins with the answers of the shallower one (Chen et al. 2016, Net2Net).
+    """
+    added: dict[str, Tensor] = {}
+    for name, block in network.named_modules():
+        if not isinstance(block, FusedMBConv | MBConv) or not block.use_res_connect:
+            continue
+        if any(key.startswith(f"{name}.") for key in weights):
+            continue
+        *_, last = (part for part in block.modules() if isinstance(part, nn.BatchNorm2d))
+        nn.init.zeros_(last.weight)
+        added |= {f"{name}.{key}": value for key, value in block.state_dict().items()}
+    return added
 
 
 def _timm_weights(architecture: str) -> dict[str, Tensor]:

@@ -41,6 +41,12 @@ class Recipe:
     `training.first_weights`; or a model of this project by name or folder."""
     unfreeze_last: Annotated[int, Range(-1)] = -1
     """How many layers learn, from the last: 0 is the head alone, -1 everything."""
+    trunk_passes: Annotated[int, Range(0)] = 0
+    """Over how many augmented passes the frozen trunk is run, once, and its answers kept; 0 runs it
+    anew every epoch. See `training.trunk`."""
+    trunk_below: Annotated[int, Range(0)] = 0
+    """How many layers at least, from the last, do not belong to that trunk: experiments that
+    unfreeze different numbers share one."""
     preprocessing: Preprocessing = Preprocessing()
     """What the network expects of a face."""
     augmentation: Augmentation = Augmentation()
@@ -162,6 +168,11 @@ def read_recipe(text: str, name: str, overrides: dict[str, str] | None = None) -
     recipe = _build(Recipe, {"name": name, **values}, "")
     if not recipe.epochs and recipe.network != ENSEMBLE:
         raise BadRecipe("epochs is 0, and only an ensemble can do without training.")
+    if recipe.trunk_passes:
+        if not 0 <= recipe.unfreeze_last <= recipe.trunk_below:
+            raise BadRecipe("trunk_passes wants unfreeze_last between 0 and trunk_below.")
+        if recipe.teachers:
+            raise BadRecipe("trunk_passes keeps no images that teachers could be asked for.")
     return recipe
 
 

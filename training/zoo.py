@@ -22,6 +22,7 @@ ORDER = (
     "efficientnet_lite2-unfreeze45",
     "efficientnet_lite2-unfreeze20",
     "efficientnet_lite2-frozen",
+    "efficientnet_v2_l-seed",  # the next is grown from it
     "efficientnet_v2_l",  # the next three start from it
     "efficientnet_v2_l-unfreeze45",
     "efficientnet_v2_l-unfreeze20",
@@ -31,6 +32,14 @@ ORDER = (
     "lite",  # learns from the CNN and the flagship
 )
 """The recipes in the order in which they are trained."""
+
+FROM = {
+    "efficientnet_v2_l": "efficientnet_v2_l-seed",
+    "efficientnet_v2_l-unfreeze45": "efficientnet_v2_l",
+    "efficientnet_v2_l-unfreeze20": "efficientnet_v2_l",
+    "efficientnet_v2_l-frozen": "efficientnet_v2_l",
+}
+"""Who starts from whose weights."""
 
 TEACHERS = {"resnet50": ["flagship"], "lite": ["cnn", "flagship"]}
 """Who learns from whom."""
@@ -42,7 +51,7 @@ CANDIDATES = {
         *(
             name
             for name in ORDER[ORDER.index("flagship") : ORDER.index("ensemble")]
-            if name != "efficientnet_v2_l"
+            if name not in ("efficientnet_v2_l-seed", "efficientnet_v2_l")
         ),
     ],
     "ensemble-votes": ["mobilenet", "mobilenet-128", "cnn-votes"],
@@ -73,11 +82,12 @@ def train_all(data: Path, runs: Path, arguments: Sequence[str]) -> list[str]:
 
 def _overrides(name: str, runs: Path) -> list[str]:
     """Point a recipe at the models of this zoo that it builds upon."""
-    if name.startswith("efficientnet_v2_l-"):
-        return [f"init={runs / 'efficientnet_v2_l'}"]
+    values: dict[str, str] = {}
+    if name in FROM:
+        values["init"] = str(runs / FROM[name])
     if name in TEACHERS:
-        return [f"teachers={json.dumps([str(runs / teacher) for teacher in TEACHERS[name]])}"]
+        values["teachers"] = json.dumps([str(runs / teacher) for teacher in TEACHERS[name]])
     if name in CANDIDATES:
         there = [other for other in CANDIDATES[name] if (runs / other / "metrics.json").is_file()]
-        return [f"network_arguments.members={json.dumps(there)}"]
-    return []
+        values["network_arguments.members"] = json.dumps(there)
+    return [f"{key}={value}" for key, value in values.items()]

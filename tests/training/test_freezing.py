@@ -69,17 +69,22 @@ def test_the_last_layers_learn(last, learning):
     assert last_layer(network) == "classifier.5"
 
 
-@pytest.fixture
-def source(tmp_path):
+def save(folder, config: ModelConfig) -> nn.Module:
+    """Leave a network with weights of its own as a model's folder to start from."""
     torch.manual_seed(1)
-    network = build_network("cnn")
-    folder = tmp_path / "source"
+    network = build_network(config.network, **config.network_arguments)
     save_weights(network, folder)
-    (folder / "config.json").write_text(ModelConfig("cnn").to_json())
+    (folder / "config.json").write_text(config.to_json())
     (folder / "metrics.json").write_text(
         '{"init": "scratch", "splits": {"test": {"plain": {"accuracy": 0.5}}}}'
     )
-    return folder
+    return network.eval()
+
+
+@pytest.fixture
+def source(tmp_path):
+    save(tmp_path / "source", ModelConfig("cnn"))
+    return tmp_path / "source"
 
 
 def test_starts_from_a_model_of_this_project_but_for_its_head(source):
@@ -92,6 +97,25 @@ def test_starts_from_a_model_of_this_project_but_for_its_head(source):
     assert not torch.allclose(
         network.classifier[5].weight, expected.classifier[5].weight, atol=0.01
     )
+
+
+def test_a_deeper_efficientnet_begins_with_the_answers_of_the_one_it_is_grown_from(tmp_path):
+    config = ModelConfig("efficientnet_v2_l", network_arguments={"blocks": 1})
+    shallow = save(tmp_path / "seed", config)
+
+    deeper = build_network("efficientnet_v2_l", blocks=3).eval()
+    assert len(deeper.features[4]) == 3
+    recipe = starting("efficientnet_v2_l", str(tmp_path / "seed"))
+    assert initialise(deeper, recipe) == "grown from seed (scratch)"
+    faces = torch.randn(2, 3, 48, 48)
+    with torch.no_grad():
+        # Up to the head, which starts anew, and up to the weights' being kept in fp16.
+        assert torch.allclose(deeper.features(faces), shallow.features(faces), atol=1e-2)
+
+    deeper.train()
+    deeper(faces).sum().backward()
+    last_norm = deeper.features[7][2].block[-1][1]
+    assert last_norm.weight.grad.abs().max() > 0, "a block that passes its input on can learn"
 
 
 def test_weights_that_do_not_fit_are_refused(source):

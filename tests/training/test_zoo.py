@@ -1,12 +1,14 @@
 from fer.artifacts import Artifact
 from training import zoo
 from training.recipe import list_recipes, load_recipe
-from training.zoo import CANDIDATES, ORDER, TEACHERS, train_all
+from training.zoo import CANDIDATES, FROM, ORDER, TEACHERS, train_all
 
 
 def test_every_recipe_is_in_the_zoo_after_what_it_builds_upon():
     assert sorted(ORDER) == list_recipes()
-    assert ORDER.index("efficientnet_v2_l") < ORDER.index("efficientnet_v2_l-frozen")
+    for name, source in FROM.items():
+        assert ORDER.index(source) < ORDER.index(name)
+        assert load_recipe(name).init == f"runs/{source}"
     for pupil, teachers in TEACHERS.items():
         assert all(ORDER.index(teacher) < ORDER.index(pupil) for teacher in teachers)
         assert load_recipe(pupil).teachers == teachers
