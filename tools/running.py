@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -18,6 +19,9 @@ CHROMIUM_FLAGS = [
     "--disable-background-networking", "--disable-component-update",
     "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
 ]  # fmt: skip
+
+
+SMALL_FILE = 64_000  # bytes; larger than the server's log, smaller than what visitors send
 
 
 class Server(NamedTuple):
@@ -55,6 +59,28 @@ def served(folder: Path, log: Path, **environment: str) -> Iterator[Server]:
     finally:
         process.terminate()
         process.wait(timeout=60)
+
+
+@contextlib.contextmanager
+def served_without_disk(root: Path, folder: Path) -> Iterator[Server]:
+    """Serve the app in `root`, unable to write a file that could hold a picture, as `served`.
+
+    Args:
+        folder: for its log and its temporary files. When the block has ended well, an
+            `AssertionError` says which of these were left, or what error the log knows of.
+    """
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    # A module compiled only in part would stay; so none is.
+    settings = {"TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1"}
+    with served(root, folder / "log", **settings) as server:
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (SMALL_FILE, SMALL_FILE))
+        yield server
+        left = list(temporary.rglob("*"))
+    log = (folder / "log").read_text()
+    assert not left, left
+    assert "Traceback" not in log, log
+    assert "Error" not in log, log
 
 
 def _wait_until_healthy(url: str, server: subprocess.Popen, log: Path) -> None:

@@ -1,13 +1,12 @@
 """The running app and a real browser, driven by Playwright."""
 
-import resource
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from tests.conftest import ROOT
-from tools.running import CHROMIUM_FLAGS, Server, chromium, served
+from tools.running import CHROMIUM_FLAGS, Server, chromium, served, served_without_disk
 
 expect.set_options(timeout=60_000)  # a loaded machine takes its time
 
@@ -19,24 +18,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.address
 
 
-SMALL_FILE = 64_000  # bytes; larger than the server's log, smaller than what visitors send
-
-
 @pytest.fixture(scope="module")
 def diskless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The app with temporary files of its own, and unable to write what could hold a picture."""
-    folder = tmp_path_factory.mktemp("diskless")
-    temporary = folder / "tmp"
-    temporary.mkdir()
-    # A module compiled only in part would stay; so none is.
-    settings = {"TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1"}
-    with served(ROOT, folder / "log", **settings) as server:
-        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (SMALL_FILE, SMALL_FILE))
+    with served_without_disk(ROOT, tmp_path_factory.mktemp("diskless")) as server:
         yield server
-        assert not list(temporary.rglob("*"))
-    log = (folder / "log").read_text()
-    assert "Traceback" not in log
-    assert "Error" not in log
 
 
 @pytest.fixture(scope="session")

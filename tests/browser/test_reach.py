@@ -2,7 +2,6 @@
 
 import io
 import os
-import resource
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -13,35 +12,20 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.conftest import ROOT
-from tools.running import served
+from tools.running import SMALL_FILE
 
 pytestmark = pytest.mark.browser
 
 LOOPBACK = {"0100007F", "00000000000000000000000001000000"}  # as /proc/net writes 127.0.0.1 and ::1
 LISTENS = "0A"
-SMALL_FILE = 64_000  # bytes; larger than the server's log, smaller than the photos here
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """The app with temporary files of its own, and unable to write what could hold a photo."""
-    folder = tmp_path_factory.mktemp("reach")
-    temporary = folder / "tmp"
-    temporary.mkdir()
-    # A module compiled only in part would stay; so none is.
-    settings = {"TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1"}
-    with served(ROOT, folder / "log", **settings) as server:
-        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (SMALL_FILE, SMALL_FILE))
-        yield server
-    assert not list(temporary.rglob("*"))  # nothing remains after its end
 
 
 @pytest.fixture
-def page(browser, server):
+def page(browser, diskless):
     context = browser.new_context()
     page = context.new_page()
     page.set_default_timeout(180_000)  # the first visit to a server imports torch
-    page.goto(server.address)
+    page.goto(diskless.address)
     page.get_by_role("heading", name="What do these faces show?").wait_for()
     yield page
     context.close()
@@ -61,14 +45,14 @@ def listening(pid: int) -> set[str]:
     }
 
 
-def test_listens_on_this_machine_only(server):
-    addresses = listening(server.pid)
+def test_listens_on_this_machine_only(diskless):
+    addresses = listening(diskless.pid)
     assert addresses
     assert addresses <= LOOPBACK
 
 
 @pytest.mark.parametrize("pixels", [700, 1400])  # an upload of 1 MB and more is another case
-def test_a_photo_is_never_in_a_file(page: Page, astronaut, pixels, server):
+def test_a_photo_is_never_in_a_file(page: Page, astronaut, pixels, diskless):
     large = np.asarray(astronaut.resize((pixels, pixels)), np.int16)
     noise = np.random.default_rng(0).integers(-4, 5, large.shape)  # makes it hard to compress
     buffer = io.BytesIO()
@@ -98,10 +82,10 @@ def test_a_photo_is_never_in_a_file(page: Page, astronaut, pixels, server):
         "//etc/passwd", "/..%5crequirements.txt", "/.streamlit/config.toml",
     ],
 )  # fmt: skip
-def test_no_address_gives_a_file_of_the_server(server, path):
+def test_no_address_gives_a_file_of_the_server(diskless, path):
     secrets = [(ROOT / "requirements.txt").read_bytes()[:60], b"maxUploadSize", b"root:x:0"]
     try:
-        with urllib.request.urlopen(server.address + path) as answer:
+        with urllib.request.urlopen(diskless.address + path) as answer:
             body = answer.read()
     except urllib.error.HTTPError as error:
         body = error.read()

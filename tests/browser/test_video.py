@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import SMALL_FILE
+from tools.running import SMALL_FILE
 from tools.videos import crossing, filmed, steady
 
 pytestmark = pytest.mark.browser
