@@ -102,14 +102,15 @@ class Step:
 
 
 def steps(conclusion: Conclusion, models: Mapping[str, Predictions]) -> list[Step]:
-    """Test a conclusion by the models that are there; without two of one order there is no step."""
-    for order in conclusion.orders:
-        there = [models[name] for name in order if name in models]
-        if len(there) > 1:
-            results = [paired_comparison(*pair) for pair in itertools.pairwise(there)]
-            corrected = holm([result.p_value for result in results]).tolist()
-            return [Step(*pair) for pair in zip(results, corrected, strict=True)]
-    return []
+    """Test a conclusion by all models there are; without two of one network there is no step."""
+    pairs = [
+        pair
+        for order in conclusion.orders
+        for pair in itertools.pairwise([models[name] for name in order if name in models])
+    ]
+    results = [paired_comparison(*pair) for pair in pairs]
+    corrected = holm([result.p_value for result in results]).tolist()
+    return [Step(*pair) for pair in zip(results, corrected, strict=True)]
 
 
 def verdict(tested: list[Step]) -> str:

@@ -47,6 +47,14 @@ def test_a_step_is_corrected_for_how_many_there_are():
     assert first.verdict == "could be chance"
 
 
+def test_each_network_that_has_runs_is_a_step_and_none_is_held_against_another_s():
+    models = {name: model(name, right) for name, right in (("a", 5), ("b", 30), ("x", 30))}
+    models["y"] = model("y", 5)
+    found = steps(Conclusion("", (("a", "b"), ("x", "y")), ""), models)
+    assert [(step.result.first, step.result.second) for step in found] == [("a", "b"), ("x", "y")]
+    assert verdict(found) == "Our runs agree in part"
+
+
 def test_each_experiment_of_the_study_has_its_recipe_and_a_stand_in_says_so():
     assert [experiment.study for experiment in EXPERIMENTS] == list(STUDY)
     frozen = EXPERIMENTS[2]
