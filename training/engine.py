@@ -239,8 +239,9 @@ def _averaging(decay: float) -> Callable[..., None]:
         ramp = (1 + int(steps)) / (10 + int(steps))
         pairs = zip(averages, current, strict=True)
         moving = [pair for pair in pairs if pair[0].data_ptr() != pair[1].data_ptr()]
-        average, now = map(list, zip(*moving, strict=True))
-        get_ema_multi_avg_fn(min(decay, ramp))(average, now, steps)
+        if moving:
+            average, now = map(list, zip(*moving, strict=True))
+            get_ema_multi_avg_fn(min(decay, ramp))(average, now, steps)
 
     return update
 
