@@ -194,7 +194,6 @@ def set_up(
         use_matrix_products(network)
         keep_depthwise_in_float32(network)
     average = AveragedModel(network, multi_avg_fn=_averaging(recipe.ema_decay), use_buffers=True)
-    _share(network, average.module, frozen)
     if recipe.compile and _has_compiler():
         network.compile()
     learner, kept, targets = network, None, torch.cat(learnt, dim=1)
@@ -237,30 +236,9 @@ def _averaging(decay: float) -> Callable[..., None]:
 
     def update(averages: list[Tensor], current: list[Tensor], steps: Tensor) -> None:
         ramp = (1 + int(steps)) / (10 + int(steps))
-        pairs = zip(averages, current, strict=True)
-        moving = [pair for pair in pairs if pair[0].data_ptr() != pair[1].data_ptr()]
-        if moving:
-            average, now = map(list, zip(*moving, strict=True))
-            get_ema_multi_avg_fn(min(decay, ramp))(average, now, steps)
+        get_ema_multi_avg_fn(min(decay, ramp))(averages, current, steps)
 
     return update
-
-
-def _share(network: nn.Module, average: nn.Module, frozen: Sequence[nn.Module]) -> None:
-    """Let a network's average have the frozen layers' tensors themselves: they need no averaging.
-
-    Of a large network of which little learns, that is most of the work of a step.
-    """
-    names = {module: name for name, module in network.named_modules()}
-    for layer in frozen:
-        copy = average.get_submodule(names[layer])
-        own = zip(_tensors(copy), _tensors(layer), strict=True)
-        for shared, tensor in own:
-            shared.data = tensor.data
-
-
-def _tensors(layer: nn.Module) -> list[Tensor]:
-    return [*layer.parameters(recurse=False), *layer.buffers(recurse=False)]
 
 
 def _load_teachers(names: Sequence[str], device: torch.device) -> Ensemble:

@@ -153,6 +153,16 @@ def layers_in_forward_order(network: nn.Module, preprocessing: Preprocessing) ->
     return order
 
 
+def last_layers(network: nn.Module, layers: list[nn.Module], count: int) -> set[nn.Module]:
+    """Return so many of a network's last layers; its head is always among them.
+
+    Args:
+        layers: all of them, as `layers_in_forward_order` returns them.
+    """
+    head = network.get_submodule(last_layer(network))
+    return {head, *layers[max(len(layers) - count, 0) :]}
+
+
 def freeze(network: nn.Module, preprocessing: Preprocessing, unfreeze_last: int) -> list[nn.Module]:
     """Freeze all layers but the last, and return the frozen ones.
 
@@ -168,8 +178,7 @@ def freeze(network: nn.Module, preprocessing: Preprocessing, unfreeze_last: int)
     if unfreeze_last == -1:
         return []
     layers = layers_in_forward_order(network, preprocessing)
-    head = network.get_submodule(last_layer(network))
-    learning = {head, *layers[max(len(layers) - unfreeze_last, 0) :]}
+    learning = last_layers(network, layers, unfreeze_last)
     frozen = [layer for layer in layers if layer not in learning]
     for layer in frozen:
         layer.requires_grad_(False)

@@ -23,7 +23,7 @@ from fer.errors import FerError
 from fer.files import replacing
 from fer.networks import evaluating
 from training.data import Split
-from training.freezing import layers_in_forward_order
+from training.freezing import last_layers, layers_in_forward_order
 from training.recipe import Recipe
 
 BATCH = 64
@@ -45,7 +45,7 @@ class Kept:
 def part_network(network: nn.Module, recipe: Recipe) -> tuple[nn.Sequential, nn.Sequential]:
     """Part a network into its trunk and what is run again; both share its modules.
 
-    Above stands every part that holds one of the last `trunk_below` layers.
+    Above stands every part that holds the head or one of the last `trunk_below` layers.
 
     Raises:
         FerError: if it is not of a kind that can be parted.
@@ -55,7 +55,7 @@ def part_network(network: nn.Module, recipe: Recipe) -> tuple[nn.Sequential, nn.
     parts = [part for stage in network.features for part in stage.children()]
     parts += [network.avgpool, nn.Flatten(), network.classifier]
     layers = layers_in_forward_order(network, recipe.preprocessing)
-    above = set(layers[max(len(layers) - recipe.trunk_below, 0) :])
+    above = last_layers(network, layers, recipe.trunk_below)
     cut = next(n for n, part in enumerate(parts) if above.intersection(part.modules()))
     return nn.Sequential(*parts[:cut]), nn.Sequential(*parts[cut:])
 

@@ -45,7 +45,7 @@ def test_what_learns_above_is_never_in_the_trunk(recipe):
     network = build_network(recipe.network, **recipe.network_arguments)
     lengths = [
         len(part_network(network, dataclasses.replace(recipe, trunk_below=below))[0])
-        for below in (1, 20, 45, 10_000)
+        for below in (0, 1, 20, 45, 10_000)
     ]
     assert lengths == sorted(lengths, reverse=True)
     assert lengths[-1] == 0
