@@ -65,7 +65,7 @@ def write_artifact(
     (partial / "config.json").write_text(config.to_json())
     artifact = Artifact(partial)
     network = artifact.load_network()
-    network.to(device, memory_format=torch.channels_last)
+    network.to(device).to(memory_format=torch.channels_last)
 
     evaluation = evaluate(
         network, recipe.preprocessing, train, validation, test, by=fit.chosen["measure"]
