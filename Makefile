@@ -12,6 +12,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8501
+# uv brings certificates of its own; where a network has its own authority, this machine knows it.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt),)
+export UV_SYSTEM_CERTS ?= 1
+endif
 
 .PHONY: app test coverage style quality axe browser wheel floors clean
 
