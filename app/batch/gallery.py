@@ -27,10 +27,15 @@ def show_gallery(job: Job, rows: pd.DataFrame) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         order = st.selectbox("Order", ORDERS, key="order", width=220)
-        labelling = st.toggle(
-            "Label these faces",
-            key="labelling",
+        labelling = st.session_state.get("labelling") == job.id
+        # No toggle: while one has the focus, as after a click on it, no key is a shortcut.
+        st.button(
+            "Back to all faces" if labelling else "Label these faces",
+            icon=":material/arrow_back:" if labelling else ":material/label:",
+            key="labelling-button",
             help="Say what each face shows; the comparison page then tells how right the model is.",
+            on_click=turn_labelling,
+            args=(job, not labelling),
         )
     if len(kept) < len(faces):
         st.caption(
@@ -49,6 +54,11 @@ def show_gallery(job: Job, rows: pd.DataFrame) -> None:
     with st.grid(min_column_width=130):
         for index, row in zip(part.index.tolist(), part.to_dict("records"), strict=True):
             show_thumbnail(job, index, row)
+
+
+def turn_labelling(job: Job, on: bool) -> None:
+    """Keep for which batch the faces are labelled."""
+    st.session_state.labelling = job.id if on else None
 
 
 def said_of(row: Mapping[Hashable, Any]) -> str:

@@ -120,6 +120,17 @@ def test_a_zip_of_a_mixed_folder_is_scored_end_to_end(page: Page, browser: Brows
     context.close()
 
 
+def test_the_keys_label_faces_as_soon_as_it_is_asked_for(page: Page, mixed):
+    start(page, mixed)
+    wait_for_result(page)
+    page.get_by_role("button", name="Label these faces").click()
+    page.get_by_text(f"0 of {FACES} labelled").wait_for()
+    page.keyboard.press("4")
+    page.get_by_text(f"1 of {FACES} labelled").wait_for()
+    page.get_by_role("button", name="Back to all faces").click()
+    expect(page.get_by_role("img", name="happy")).to_have_count(FACES)
+
+
 def test_cancel_keeps_what_is_done_and_nobody_waits(page: Page, browser: Browser, long, mixed):
     start(page, long)
     page.get_by_text(re.compile(r"photos/s · .* left")).wait_for()

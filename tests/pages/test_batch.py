@@ -229,7 +229,7 @@ def test_a_face_in_the_gallery_opens_its_photo(scored):
 
 def test_faces_are_labelled_one_by_one_and_compared(scored):
     app = open_page(scored)
-    app.toggle(key="labelling").set_value(True).run()
+    app.button(key="labelling-button").click().run()
     app.button(key="label-sad").click().run()
     app.button(key="label-undo").click().run()
     app.button(key="label-happy").click().run()
