@@ -189,15 +189,18 @@ def show_result(work: VideoWork) -> None:
     moments, rows = st.tabs(["Moments of change", "Table"])
     with moments:
         changed = pd.concat([changes(person) for person in lasting]).sort_values("time")
-        st.dataframe(
-            changed,
-            hide_index=True,
-            column_config={
-                "time": st.column_config.NumberColumn("seconds", format="%.2f"),
-                "track": "person",
-            },
-            alt="When whose expression changed, and from what to what",
-        )
+        if changed.empty:
+            st.caption("Nobody's expression changed.")
+        else:
+            st.dataframe(
+                changed,
+                hide_index=True,
+                column_config={
+                    "time": st.column_config.NumberColumn("seconds", format="%.2f"),
+                    "track": "person",
+                },
+                alt="When whose expression changed, and from what to what",
+            )
     with rows:
         if len(table) > TABLE_ROWS:
             st.caption(f"The first {TABLE_ROWS:,} of {len(table):,} rows; the downloads have all.")

@@ -63,6 +63,7 @@ def test_each_person_has_a_timeline_and_the_table_its_times(scored):
         "Parquet",
         "Video with boxes",
     ]
+    assert "Nobody's expression changed." in [caption.value for caption in app.caption]
     table = app.dataframe[-1].value
     assert table["time"].is_monotonic_increasing
     assert set(table["track"].dropna()) == {1, 2}
