@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fer import __version__
 from fer.artifacts import DEFAULT_MODEL, Artifact, list_models
 from fer.errors import FerError, UnreadableImage
 from fer.ferplus import MEASURES
@@ -42,8 +43,19 @@ ERRORS = 3
 """Exit status of `fer score` where some files could not be read, of `fer video` where a part."""
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(f"fer-studio {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def whole() -> None:
+def whole(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say it and exit."),
+    ] = False,
+) -> None:
     """Facial emotion recognition on photos and videos."""
     # A name may hold what the terminal cannot write: it is escaped, and the rest goes on.
     if isinstance(sys.stdout, io.TextIOWrapper):

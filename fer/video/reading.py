@@ -103,7 +103,7 @@ class Video:
             try:
                 self._file = open_regular(source)
             except OSError as error:
-                raise UnreadableVideo(f"The file cannot be opened: {error.strerror}.") from error
+                raise UnreadableVideo(f"{source!s} cannot be opened: {error.strerror}.") from error
         try:
             self._reader: _Streams | _Pictures
             head = self._file.read(16)

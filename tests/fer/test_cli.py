@@ -7,6 +7,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+import fer
 from fer.cli import app
 
 
@@ -55,6 +56,11 @@ def test_what_cannot_be_read_is_named_after_the_rest_is_done(photos):
     assert len(complaints) == 2
     assert complaints[0].startswith(f"fer: {paths[0]}: This is not an image")
     assert complaints[1].startswith(f"fer: {paths[1]}: The file cannot be opened")
+
+
+def test_it_says_its_version():
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"fer-studio {fer.__version__}\n")
 
 
 def test_unknown_model_is_one_sentence(photos):

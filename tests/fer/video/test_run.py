@@ -223,7 +223,7 @@ def test_mistakes_are_one_sentence(video, undisturbed, tmp_path):
     other = tmp_path / "other.mp4"
     shutil.copyfile(video, other)
     for file, output, options, sentence in (
-        (tmp_path / "nowhere.mp4", tmp_path / "a.csv", (), "cannot be opened"),
+        (tmp_path / "nowhere.mp4", tmp_path / "a.csv", (), "nowhere.mp4 cannot be opened: No such"),
         (other, undisturbed, (), f"was made of {video.resolve()}"),
         (video, tmp_path / "a.txt", (), "must end in .csv"),
         (video, undisturbed, ("--every", "1s"), "other settings"),
