@@ -252,18 +252,30 @@ def _learnt(recipe: Recipe, init: str) -> str:
         return f"the best set of its candidates by the {recipe.choose_by}"
     aim = {0.0: "labels", 1.0: "votes"}.get(recipe.votes_weight, f"{recipe.votes_weight:.0%} votes")
     teachers = f" and {', '.join(recipe.teachers)}" if recipe.teachers else ""
-    return f"{aim}{' and labels' if recipe.label_head else ''}{teachers}, from {init}"
+    start = init if init.startswith("grown from ") else f"from {init}"
+    return f"{aim}{' and labels' if recipe.label_head else ''}{teachers}, {start}"
 
 
 def _changed(recipe: Recipe, ran: Recipe) -> str:
     """Say by which values the run that left a model differed from the recipe of today."""
-    now, then = dataclasses.asdict(recipe), dataclasses.asdict(ran)
+    now, then = _flat(dataclasses.asdict(recipe)), _flat(dataclasses.asdict(ran))
     changed = [
-        f"{key}={then[key]}"
-        for key in now
-        if key not in ("name", "purpose") and now[key] != then[key]
+        f"{key}={value}"
+        for key, value in then.items()
+        if key not in ("name", "purpose") and now.get(key) != value
     ]
     return f"; run with {', '.join(changed)}" if changed else ""
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Name each value as the command line does: `augmentation.mixup`."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
 
 
 @app.command("card")

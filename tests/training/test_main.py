@@ -200,6 +200,11 @@ def test_list_prints_each_recipe_with_its_result(training_command, cnn_folder):
     metrics = json.loads((cnn_folder / "metrics.json").read_text())
     lines = {line.split()[0]: line for line in training_command("list")[1].splitlines()}
     assert f"{metrics['splits']['test']['plain']['accuracy']:.4f}" in lines["cnn"]
+    grown = lines["efficientnet_v2_l"]
+    assert "votes, grown from efficientnet_v2_l-seed" in grown
+    # As the command line takes them: what differs, and nothing that does not.
+    assert "run with preprocessing.size=48" in grown
+    assert "{" not in grown
 
 
 def test_prepare_says_what_differs(training_command, tmp_path):
