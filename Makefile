@@ -16,6 +16,9 @@ PORT ?= 8501
 ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt),)
 export UV_SYSTEM_CERTS ?= 1
 endif
+# Modules of tests are shared out among so many processes of one thread each.
+WORKERS ?= 2
+PARALLEL := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope
 
 .PHONY: app test coverage style quality axe browser wheel floors clean
 
@@ -23,10 +26,10 @@ app: .venv/app.stamp
 	$(BIN)/streamlit run serve.py --server.port $(PORT)
 
 test: .venv/test.stamp
-	$(BIN)/python -m pytest
+	$(PARALLEL)
 
 coverage: .venv/dev.stamp
-	$(BIN)/python -m pytest --cov=fer --cov=app --cov=training --cov-report=term:skip-covered
+	$(PARALLEL) --cov=fer --cov=app --cov=training --cov-report=term:skip-covered
 
 style: .venv/dev.stamp
 	$(BIN)/ruff format .

@@ -23,20 +23,12 @@ from playwright.sync_api import Browser, FilePayload, Page, sync_playwright
 from bench.load import INVITATION, make_photo
 from fer.artifacts import MODELS
 from tools.machine import conditions
-from tools.running import CHROMIUM_FLAGS, chromium, served
+from tools.running import CHROMIUM_FLAGS, IDLE, SHIFTS, chromium, served
 
 PATIENCE = 180_000  # milliseconds
 COUNT, FEWER = 60, 20
 FIRST_PAGE = f"1 to 24 of {COUNT}"
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 LOADED = "[...document.querySelectorAll('[data-testid=stImage] img')].every(i => i.complete)"
-SHIFTS = """
-window.shifted = 0;
-new PerformanceObserver(list => {
-  for (const entry of list.getEntries())
-    if (!entry.hadRecentInput) window.shifted += entry.value;
-}).observe({type: "layout-shift", buffered: true});
-"""
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000"
 
 

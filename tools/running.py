@@ -20,6 +20,17 @@ CHROMIUM_FLAGS = [
     "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
 ]  # fmt: skip
 
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+"""A page of Streamlit's that has come to rest."""
+
+SHIFTS = """
+window.shifted = 0;
+new PerformanceObserver(list => {
+  for (const entry of list.getEntries())
+    if (!entry.hadRecentInput) window.shifted += entry.value;
+}).observe({type: "layout-shift", buffered: true});
+"""
+"""A script that adds up by how much the page moves while nobody touches it."""
 
 SMALL_FILE = 64_000  # bytes; larger than the server's log, smaller than what visitors send
 

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from training.recipe import load_recipe
+
 ORDER = (
     "mobilenet",
     "mobilenet-128",
@@ -33,16 +35,8 @@ ORDER = (
 )
 """The recipes in the order in which they are trained."""
 
-FROM = {
-    "efficientnet_v2_l": "efficientnet_v2_l-seed",
-    "efficientnet_v2_l-unfreeze45": "efficientnet_v2_l",
-    "efficientnet_v2_l-unfreeze20": "efficientnet_v2_l",
-    "efficientnet_v2_l-frozen": "efficientnet_v2_l",
-}
-"""Who starts from whose weights."""
-
-TEACHERS = {"resnet50": ["flagship"], "lite": ["cnn", "flagship"]}
-"""Who learns from whom."""
+RUNS = "runs/"
+"""Before a name, a recipe's `init` is what that recipe leaves."""
 
 CANDIDATES = {
     "ensemble": [
@@ -83,10 +77,11 @@ def train_all(data: Path, runs: Path, arguments: Sequence[str]) -> list[str]:
 def _overrides(name: str, runs: Path) -> list[str]:
     """Point a recipe at the models of this zoo that it builds upon."""
     values: dict[str, str] = {}
-    if name in FROM:
-        values["init"] = str(runs / FROM[name])
-    if name in TEACHERS:
-        values["teachers"] = json.dumps([str(runs / teacher) for teacher in TEACHERS[name]])
+    recipe = load_recipe(name)
+    if recipe.init.startswith(RUNS):
+        values["init"] = str(runs / recipe.init.removeprefix(RUNS))
+    if recipe.teachers:
+        values["teachers"] = json.dumps([str(runs / teacher) for teacher in recipe.teachers])
     if name in CANDIDATES:
         there = [other for other in CANDIDATES[name] if (runs / other / "metrics.json").is_file()]
         values["network_arguments.members"] = json.dumps(there)

@@ -42,11 +42,8 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     browser.close()
 
 
-@pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    """The app's first page in a fresh profile; a console error or a foreign request fails."""
-    context = browser.new_context(permissions=["camera"])
-    page = context.new_page()
+def watch(page: Page, address: str) -> list[str]:
+    """Let a page be patient; return what goes wrong in it from now on: errors, foreign requests."""
     page.set_default_timeout(180_000)  # the first visit to a server imports torch
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
@@ -58,6 +55,15 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
             else problems.append(f"request to {request.url}")
         ),
     )
+    return problems
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The app's first page in a fresh profile; a console error or a foreign request fails."""
+    context = browser.new_context(permissions=["camera"])
+    page = context.new_page()
+    problems = watch(page, address)
     page.goto(address)
     page.get_by_role("heading", name="What do these faces show?").wait_for()
     yield page

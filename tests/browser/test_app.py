@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tools.running import IDLE, SHIFTS
+
 pytestmark = pytest.mark.browser
 
 
@@ -202,14 +204,6 @@ def test_files_that_are_no_photos_get_a_sentence_where_one_looks(page):
     expect(page.get_by_test_id("stAlertContentError")).to_have_count(2)
 
 
-SHIFTS = """
-window.shifted = 0;
-new PerformanceObserver(list => {
-  for (const entry of list.getEntries())
-    if (!entry.hadRecentInput) window.shifted += entry.value;
-}).observe({type: "layout-shift", buffered: true});
-"""
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 

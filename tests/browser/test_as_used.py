@@ -10,7 +10,8 @@ from PIL import Image
 from playwright.sync_api import FilePayload, Page, expect
 
 from fer.faces.boxes import Box
-from tests.browser.test_app import IDLE, WIDE
+from tests.browser.test_app import WIDE
+from tools.running import IDLE
 
 pytestmark = pytest.mark.browser
 

@@ -12,10 +12,9 @@ from playwright.sync_api import Page, expect
 
 from fer.artifacts import Artifact
 from fer.compare.references import REFERENCES
-from tests.browser.test_app import IDLE
 from tests.conftest import ROOT
 from tests.made import make_model
-from tools.running import served
+from tools.running import IDLE, served
 
 pytestmark = pytest.mark.browser
 

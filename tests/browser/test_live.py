@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Playwright, expect
 
+from tests.browser.conftest import watch
 from tools.camera import FROWN, SMILE, before_camera, film, playing
 from tools.running import CHROMIUM_FLAGS, chromium
 
@@ -29,17 +30,7 @@ def visitor(
     extra = [playing(camera)] if camera else []
     browser = playwright.chromium.launch(executable_path=chromium(), args=[*usual, *extra, *flags])
     page = browser.new_page()
-    page.set_default_timeout(180_000)  # the first visit to a server imports torch
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on(
-        "request",
-        lambda request: (
-            None
-            if request.url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))
-            else problems.append(f"request to {request.url}")
-        ),
-    )
+    problems = watch(page, address)
     if init:
         page.add_init_script(init)
     page.goto(f"{address}/live")

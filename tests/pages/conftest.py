@@ -19,6 +19,15 @@ def open_app() -> AppTest:
     return AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
 
 
+def open_page(page: str, **address: object) -> AppTest:
+    """Open one of `pages/` as a new visitor, by a link with these parameters."""
+    app = open_app()
+    app.query_params.update(address)
+    app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception
+    return app
+
+
 @pytest.fixture
 def app() -> AppTest:
     """The app, freshly opened."""

@@ -13,7 +13,7 @@ from app.server.uploads import Limits
 from app.shared import load_recognizer
 from fer.emotions import EMOTIONS
 from tests.conftest import ROOT
-from tests.pages.conftest import jpeg, open_app
+from tests.pages.conftest import jpeg, open_page
 
 PATIENCE = 60  # seconds
 
@@ -38,16 +38,6 @@ def packed(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def open_page(batch: str | None = None) -> AppTest:
-    """Open the page as a new visitor, at the address of a result if one is given."""
-    app = open_app()
-    if batch:
-        app.query_params["batch"] = batch
-    app.switch_page("pages/batch.py").run()
-    assert not app.exception
-    return app
-
-
 def score(app: AppTest) -> AppTest:
     """Press the button and look on until the batch is done."""
     app.button(key="go").click().run()
@@ -60,7 +50,7 @@ def score(app: AppTest) -> AppTest:
 
 
 def score_zip(data: bytes) -> AppTest:
-    app = open_page()
+    app = open_page("batch")
     app.get_by_key("way").set_value("zip").run()
     app.file_uploader(key="zip-0").upload("trip.zip", data).run()
     return score(app)
@@ -82,7 +72,7 @@ def metrics(app: AppTest) -> dict[str, str]:
 
 
 def test_opens_with_the_ways_in():
-    app = open_page()
+    app = open_page("batch")
     assert app.button(key="go").disabled
     assert not app.warning
     assert not app.dataframe
@@ -134,14 +124,14 @@ def test_a_zip_is_scored_and_every_file_accounted_for(mixed):
 
 
 def test_photos_are_scored(face):
-    app = open_page()
+    app = open_page("batch")
     app.file_uploader(key="photos-0").upload("1.jpg", face).upload("2.jpg", b"junk").run()
     assert app.button(key="go").label == "Score 2 photos"
     assert score(app).dataframe[0].value["status"].tolist() == ["ok", "error"]
 
 
 def test_a_folder_is_scored_with_its_paths(face):
-    app = open_page()
+    app = open_page("batch")
     app.get_by_key("way").set_value("folder").run()
     app.file_uploader(key="folder-0").upload("trip/day/1.jpg", face).upload(
         "trip/2.jpg", face
@@ -150,23 +140,23 @@ def test_a_folder_is_scored_with_its_paths(face):
 
 
 def test_a_refresh_keeps_a_finished_result(scored):
-    app = open_page(scored)
+    app = open_page("batch", batch=scored)
     assert metrics(app)["Faces"] == "2"
     assert len(app.get("image")) == 2
 
 
 def test_another_visitor_is_not_shown_it(scored):
-    app = open_page()
+    app = open_page("batch")
     assert not app.dataframe
     assert not app.metric
-    app = open_page(scored[:-1] + ("a" if scored[-1] != "a" else "b"))
+    app = open_page("batch", batch=scored[:-1] + ("a" if scored[-1] != "a" else "b"))
     assert not app.dataframe
     assert "no longer kept" in app.warning[0].value
     assert app.file_uploader
 
 
 def test_filters_narrow_table_gallery_and_downloads(scored):
-    app = open_page(scored)
+    app = open_page("batch", batch=scored)
     app.get_by_key("status").set_value(["error"]).run()
     assert app.dataframe[0].value["path"].tolist() == ["a/cut.jpg"]
     assert not app.get("image")
@@ -182,21 +172,21 @@ def test_filters_narrow_table_gallery_and_downloads(scored):
 
 
 def test_a_new_batch_leaves_the_result_at_its_address(scored):
-    app = open_page(scored)
+    app = open_page("batch", batch=scored)
     app.button(key="new").click().run()
     assert app.file_uploader
     assert "batch" not in app.query_params
-    assert metrics(open_page(scored))["Faces"] == "2"
+    assert metrics(open_page("batch", batch=scored))["Faces"] == "2"
 
 
 def test_a_deleted_result_is_gone_for_all(mixed):
     app = score_zip(mixed)
     id_ = address(app)
     app.button(key="forget").click().run()
-    assert metrics(open_page(id_))["Faces"] == "2"  # it is asked first
+    assert metrics(open_page("batch", batch=id_))["Faces"] == "2"  # it is asked first
     app.button(key="forget-now").click().run()
     assert app.file_uploader
-    assert "no longer kept" in open_page(id_).warning[0].value
+    assert "no longer kept" in open_page("batch", batch=id_).warning[0].value
 
 
 @pytest.mark.parametrize(
@@ -217,7 +207,7 @@ def test_a_zip_that_is_refused_gets_a_sentence_and_stays(monkeypatch, data, sent
 
 
 def test_a_face_in_the_gallery_opens_its_photo(scored):
-    app = open_page(scored)
+    app = open_page("batch", batch=scored)
     assert any(caption.value == "1 to 2 of 2" for caption in app.caption)
     names = [button for button in app.button if (button.key or "").startswith("photo-")]
     assert [button.label for button in names] == ["\\=1\\.jpg", "2\\.jpg"]
@@ -228,7 +218,7 @@ def test_a_face_in_the_gallery_opens_its_photo(scored):
 
 
 def test_faces_are_labelled_one_by_one_and_compared(scored):
-    app = open_page(scored)
+    app = open_page("batch", batch=scored)
     app.button(key="labelling-button").click().run()
     app.button(key="label-sad").click().run()
     app.button(key="label-undo").click().run()
@@ -270,7 +260,7 @@ def ways(app: AppTest) -> list[str]:
 
 def test_no_folder_of_the_server_is_offered_to_who_is_not_at_this_machine(monkeypatch):
     monkeypatch.delenv("FER_BATCH_ROOT", raising=False)
-    assert not [way for way in ways(open_page()) if "server" in way]
+    assert not [way for way in ways(open_page("batch")) if "server" in way]
 
 
 def test_a_folder_of_the_server_is_scored_inside_the_allowed_folder_only(
@@ -282,7 +272,7 @@ def test_a_folder_of_the_server_is_scored_inside_the_allowed_folder_only(
     (tmp_path / "secret" / "key.jpg").write_bytes(face)
     (tmp_path / "allowed" / "trip" / "2.jpg").symlink_to(tmp_path / "secret" / "key.jpg")
     monkeypatch.setenv("FER_BATCH_ROOT", str(tmp_path / "allowed"))
-    app = open_page()
+    app = open_page("batch")
     app.get_by_key("way").set_value("server").run()
     for outside in (str(tmp_path / "secret"), "../secret", "trip/../../secret"):
         app.text_input[0].set_value(outside)

@@ -1,6 +1,7 @@
 import io
 import json
 import shutil
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -18,7 +19,7 @@ from fer.compare.metrics import Predictions
 from fer.compare.references import REFERENCES
 from fer.emotions import EMOTIONS
 from tests.made import give_votes, make_model
-from tests.pages.conftest import open_app
+from tests.pages import conftest
 
 
 @pytest.fixture
@@ -33,13 +34,7 @@ def models(tmp_path, monkeypatch, cnn_folder):
     return tmp_path
 
 
-def open_page(**address):
-    """Open the comparison page at an address."""
-    app = open_app()
-    app.query_params.update(address)
-    app.switch_page("pages/compare.py").run()
-    assert not app.exception
-    return app
+open_page = partial(conftest.open_page, "compare")
 
 
 def charts(app):

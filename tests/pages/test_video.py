@@ -3,24 +3,14 @@ import time
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import open_app
+from tests.pages.conftest import open_page
 from tools.videos import crossing, filmed, steady
 
 PATIENCE = 120  # seconds
 
 
-def open_page(video: str | None = None) -> AppTest:
-    """Open the page as a new visitor, at the address of a result if one is given."""
-    app = open_app()
-    if video:
-        app.query_params["video"] = video
-    app.switch_page("pages/video.py").run()
-    assert not app.exception
-    return app
-
-
 def score(data: bytes) -> AppTest:
-    app = open_page()
+    app = open_page("video")
     app.get_by_key("model").set_value("cnn").run()
     app.file_uploader[0].upload("crossing.mp4", data).run()
     app.button(key="go").click().run()
@@ -47,14 +37,14 @@ def scored() -> str:
 
 
 def test_opens_with_the_way_in():
-    app = open_page()
+    app = open_page("video")
     assert app.title[0].value == "A video becomes a timeline"
     assert app.button(key="go").disabled
     assert not app.dataframe
 
 
 def test_each_person_has_a_timeline_and_the_table_its_times(scored):
-    app = open_page(scored)
+    app = open_page("video", video=scored)
     assert metrics(app) == {"Frames": "15", "Faces": metrics(app)["Faces"], "People": "2"}
     charts = [chart.proto.id for chart in app.get("plotly_chart")]
     assert sum("timeline" in chart for chart in charts) == 2
@@ -70,7 +60,7 @@ def test_each_person_has_a_timeline_and_the_table_its_times(scored):
 
 
 def test_the_slider_shows_another_moment(scored):
-    app = open_page(scored)
+    app = open_page("video", video=scored)
     slider = app.get_by_key("moment")
     assert slider.value == 0
     slider.set_value(1.4).run()
@@ -79,8 +69,8 @@ def test_the_slider_shows_another_moment(scored):
 
 
 def test_another_visitor_is_not_shown_it(scored):
-    assert not open_page().metric
-    app = open_page(scored[:-1] + ("a" if scored[-1] != "a" else "b"))
+    assert not open_page("video").metric
+    app = open_page("video", video=scored[:-1] + ("a" if scored[-1] != "a" else "b"))
     assert not app.metric
     assert "no longer kept" in app.warning[0].value
 
@@ -90,11 +80,11 @@ def test_a_deleted_result_is_gone_for_all():
     id_ = address(app)
     app.button(key="forget").click().run()
     app.button(key="forget-not").click().run()
-    assert not open_page(id_).warning
+    assert not open_page("video", video=id_).warning
     app.button(key="forget").click().run()
     app.button(key="forget-now").click().run()
     assert app.file_uploader
-    assert "no longer kept" in open_page(id_).warning[0].value
+    assert "no longer kept" in open_page("video", video=id_).warning[0].value
 
 
 def test_what_is_no_video_gets_a_sentence():

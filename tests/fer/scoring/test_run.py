@@ -70,15 +70,6 @@ def score(folder, output, *options):
     return CliRunner().invoke(app, ["score", str(folder), "--output", str(output), *options])
 
 
-@pytest.fixture(autouse=True)
-def signals_as_before():
-    """The command's own handlers would outlive it in this process."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 @pytest.fixture(scope="module")
 def undisturbed(mixed, tmp_path_factory):
     """The table of a run that nothing happened to."""

@@ -59,15 +59,6 @@ def score(file, output, *options):
     return CliRunner().invoke(app, arguments)
 
 
-@pytest.fixture(autouse=True)
-def signals_as_before():
-    """The command's own handlers would outlive it in this process."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
     """Two people who cross within three seconds, with sound; 0.1 s before anything is shown."""
