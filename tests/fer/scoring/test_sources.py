@@ -8,6 +8,7 @@ import tarfile
 import time
 from functools import partial
 from itertools import islice
+from pathlib import PurePath
 
 import fsspec
 import pandas as pd
@@ -368,6 +369,11 @@ def some_broken(face):
     return {name: face if number % 7 else b"broken" for number, name in enumerate(NAMES)}
 
 
+def as_text(table):
+    """Return a table as a CSV of it is read, so that the kinds of its columns do not matter."""
+    return pd.read_csv(io.StringIO(table.astype({"certain": "boolean"}).to_csv(index=False)))
+
+
 @pytest.fixture(scope="module")
 def undisturbed(face, tmp_path_factory):
     """The rows of sixty photos of which nothing but a list was scored, at once."""
@@ -377,7 +383,7 @@ def undisturbed(face, tmp_path_factory):
     (folder / "list.txt").write_text("\n".join(f"{folder}/{name}" for name in NAMES))
     done = score("--files-from", folder / "list.txt", "-o", folder / "o.parquet", "--workers", "1")
     assert done.exit_code == ERRORS, done.stderr
-    return pd.read_parquet(folder / "o.parquet").assign(path=NAMES)
+    return as_text(pd.read_parquet(folder / "o.parquet").drop(columns="path"))
 
 
 @pytest.mark.parametrize(
@@ -425,8 +431,8 @@ def test_killed_in_the_middle_each_form_ends_with_the_same_rows(
     table = readers.get(written.suffix, pd.read_parquet)(written)
     if form in ("manifest", "parquet"):
         assert table.pop("id").astype(str).tolist() == ids
-    print(table.path.tolist()[:3])
-    pd.testing.assert_frame_equal(table, undisturbed, check_dtype=False, atol=1e-6, rtol=0)
+    assert [PurePath(path).name for path in table.pop("path")] == NAMES
+    pd.testing.assert_frame_equal(as_text(table), undisturbed, atol=1e-6, rtol=0)
 
 
 def test_a_bucket_of_the_hub_is_a_file_system():
