@@ -54,8 +54,9 @@ ASKED = {
     "mobilenet-128": 0.86, "mobilenet-128-label": 0.71, "ensemble-votes": 0.865,
     "efficientnet_lite2-all": 0.65, "efficientnet_lite2-unfreeze45": 0.61,
     "efficientnet_lite2-unfreeze20": 0.59, "efficientnet_lite2-frozen": 0.46,
-    "efficientnet_v2_l-seed": 0.77, "efficientnet_v2_l": 0.75,
-    "efficientnet_v2_l-unfreeze45": 0.58,
+    "efficientnet_v2_l-seed": 0.81, "efficientnet_v2_l": 0.80,
+    "efficientnet_v2_l-unfreeze45": 0.60, "efficientnet_v2_l-unfreeze20": 0.60,
+    "efficientnet_v2_l-frozen": 0.60,
 }  # fmt: skip
 
 
