@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fer import __version__
 from fer.artifacts import DEFAULT_MODEL, Artifact, list_models
 from fer.errors import FerError, UnreadableImage
 from fer.ferplus import MEASURES
@@ -43,10 +42,22 @@ ERRORS = 3
 """Exit status of `fer score` where some files could not be read, of `fer video` where a part."""
 
 
+def _stop_beside_namesake() -> None:
+    try:
+        refuse_namesake()
+    except FerError as error:
+        _complain(str(error))
+        raise typer.Exit(2) from error
+
+
 def _say_version(wanted: bool) -> None:
-    if wanted:
-        print(f"fer-studio {__version__}")
-        raise typer.Exit
+    if not wanted:
+        return
+    _stop_beside_namesake()
+    from fer import __version__  # only now is it sure to be ours
+
+    print(f"fer-studio {__version__}")
+    raise typer.Exit
 
 
 @app.callback()
@@ -60,11 +71,7 @@ def whole(
     # A name may hold what the terminal cannot write: it is escaped, and the rest goes on.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        refuse_namesake()
-    except FerError as error:
-        _complain(str(error))
-        raise typer.Exit(2) from error
+    _stop_beside_namesake()
 
 
 @app.command()

@@ -140,10 +140,11 @@ def test_beside_pypi_s_fer_it_fails_with_a_sentence(first, environment, wheel, n
         environment.pip("install", "--no-deps", package)
 
     def fails() -> None:
-        command = environment.run("fer", "models")
-        assert command.returncode == 2
-        assert command.stderr.startswith("fer: PyPI's package fer, another project")
-        assert command.stderr.count("\n") == 1
+        for asked in ("models", "--version"):
+            command = environment.run("fer", asked)
+            assert command.returncode == 2
+            assert command.stderr.startswith("fer: PyPI's package fer, another project")
+            assert command.stderr.count("\n") == 1
         library = environment.run("python", "-c", "from fer import Recognizer")
         assert library.returncode == 1
         assert "ImportError" in library.stderr.splitlines()[-1] or (
