@@ -26,9 +26,10 @@ def show_gallery(job: Job, rows: pd.DataFrame) -> None:
         st.caption("No faces here.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        order = st.selectbox("Order", ORDERS, key="order", width=220)
         labelling = st.session_state.get("labelling") == job.id
-        # No toggle: while one has the focus, as after a click on it, no key is a shortcut.
+        # No selectbox and no toggle: while one has the focus, as after a click on it, no key is
+        # a shortcut.
+        order = st.segmented_control("Order", ORDERS, key="order", default=ORDERS[0], required=True)
         st.button(
             "Back to all faces" if labelling else "Label these faces",
             icon=":material/arrow_back:" if labelling else ":material/label:",

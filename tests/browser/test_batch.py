@@ -127,6 +127,11 @@ def test_the_keys_label_faces_as_soon_as_it_is_asked_for(page: Page, mixed):
     page.get_by_text(f"0 of {FACES} labelled").wait_for()
     page.keyboard.press("4")
     page.get_by_text(f"1 of {FACES} labelled").wait_for()
+    # Another order leaves the keys what they were.
+    page.get_by_role("radio", name="least sure first").click()
+    expect(page.get_by_role("radio", name="least sure first")).to_be_checked()
+    page.keyboard.press("5")
+    page.get_by_text(f"2 of {FACES} labelled").wait_for()
     page.get_by_role("button", name="Back to all faces").click()
     expect(page.get_by_role("img", name="happy")).to_have_count(FACES)
 
