@@ -1,7 +1,7 @@
 """Measure the batch scorer against the loop a user would write; see bench/RESULTS.md.
 
 python -m bench.scoring speed --faces DIR     # photos/s, stages, workers, faces found
-python -m bench.scoring growth --faces DIR    # photos/s, memory and resuming up to 100,000
+python -m bench.scoring growth --faces DIR    # photos/s, memory and resuming up to 100,000 photos
 python -m bench.scoring ray --faces DIR       # overhead of Ray on one machine
 
 DIR holds photos of one face each, which are pasted into frames; the astronaut of scikit-image is
@@ -182,7 +182,7 @@ def overlap(a: np.ndarray, b: list[float]) -> float:
     return width * height / (areas - width * height)
 
 
-def growth(folder: Path, counts: Sequence[int] = (1_000, 10_000, 100_000)) -> None:
+def growth(folder: Path, counts: Sequence[int]) -> None:
     """Print photos/s and memory of `fer score` as a folder of small photos grows, and resuming."""
     originals = []
     for number, face in enumerate(heads(arguments.faces)):
@@ -254,12 +254,13 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=("speed", "growth", "ray"))
     parser.add_argument("--faces", type=Path, required=True)
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--counts", type=int, nargs="+", default=(1_000, 10_000, 100_000))
     arguments = parser.parse_args()
     print(f"{conditions()}; model {MODEL}")
     with tempfile.TemporaryDirectory() as name:
         if arguments.what == "speed":
             speed(Path(name), arguments.turns)
         elif arguments.what == "growth":
-            growth(Path(name))
+            growth(Path(name), arguments.counts)
         else:
             on_ray(Path(name))
