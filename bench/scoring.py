@@ -195,23 +195,27 @@ def growth(folder: Path, counts: Sequence[int]) -> None:
             shelf = links / f"{number // 1000:03}"
             shelf.mkdir(parents=True, exist_ok=True)
             os.link(originals[number % len(originals)], shelf / f"{number:06}.jpg")
-        seconds, megabytes = scored(links, folder / f"{count}.csv")
-        print(f"{count:8}{seconds:9.1f}{count / seconds:10.1f}{megabytes:12.1f}", flush=True)
-    table = folder / "resumed.csv"
-    scored(links, table, killed_at=round(0.99 * count))
-    left = count - len(photos_in(table))
+        table = folder / f"{count}.csv"
+        enough = round(0.99 * count) if count == max(counts) else None
+        seconds, megabytes = scored(links, table, killed_at=enough)
+        done = len(photos_in(table))
+        print(f"{done:8}{seconds:9.1f}{done / seconds:10.1f}{megabytes:12.1f}", flush=True)
     seconds, megabytes = scored(links, table)
-    print(f"killed at 99% of {count}: the {left} that were left took {seconds:.1f} s", end=", ")
+    print(f"killed there, of {count}: the {count - done} left took {seconds:.1f} s", end=", ")
     print(f"{megabytes:.1f} MB at most; all there: {len(photos_in(table)) == count}")
 
 
 def scored(folder: Path, table: Path, killed_at: int | None = None) -> tuple[float, float]:
-    """Run `fer score`; return its seconds, start included, and its largest memory in MB."""
+    """Run `fer score`; return its seconds, start included, and its largest memory in MB.
+
+    Args:
+        killed_at: after so many lines of its table.
+    """
     command: list[str | Path] = [sys.executable, "-m", "fer", "score", folder, "--output", table]
     command += ["--model", MODEL]
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while killed_at and (not table.exists() or len(photos_in(table)) < killed_at):
+    while killed_at and (not table.exists() or table.read_bytes().count(b"\n") <= killed_at):
         time.sleep(0.5)
     if killed_at:
         process.kill()
