@@ -6,7 +6,8 @@ CHECKOUT is a worktree of an older state, which is run by this Python; PYTHON is
 environment with PyPI's `fer` and facenet-pytorch, beside which this library cannot be installed.
 Photos are those of `bench.scoring`. A program reads a small folder and a large one, in turns, and
 what counts is the difference of the fastest: starting it, importing and loading the weights is
-stated, and not part of the photos/s. How many faces each found is what its speed is worth.
+stated, and not part of the photos/s. As the start varies by seconds, the large folder has to take
+many. How many faces each found is what its speed is worth.
 """
 
 import csv
@@ -92,7 +93,10 @@ def main(
     fer_python: Annotated[
         Path | None, typer.Option(help="A Python that has PyPI's `fer` and facenet-pytorch.")
     ] = None,
-    photos: Annotated[int, typer.Option(help="Of the large folder; the small one has 8.")] = 104,
+    photos: Annotated[int, typer.Option(help="Of the large folder; the small one has 8.")] = 600,
+    height: Annotated[
+        int | None, typer.Option(help="Of the photos; both sizes if left out.")
+    ] = None,
     turns: Annotated[int, typer.Option(help="Of each program.")] = 2,
     model: Annotated[str, typer.Option(help="Of this program.")] = "cnn",
 ) -> None:
@@ -110,6 +114,8 @@ def main(
     print(f"{conditions()}; model {model}; {photos} photos, the fastest of {turns} turns")
     with tempfile.TemporaryDirectory() as name:
         for size in SIZES:
+            if height not in (None, size[1]):
+                continue
             place = Path(name) / str(size[0])
             originals = make_frames(place, size, heads(faces))
             small = many(originals, place / "small", len(FACES))
