@@ -196,7 +196,7 @@ def growth(folder: Path, counts: Sequence[int]) -> None:
             shelf.mkdir(parents=True, exist_ok=True)
             os.link(originals[number % len(originals)], shelf / f"{number:06}.jpg")
         table = folder / f"{count}.csv"
-        enough = round(0.99 * count) if count == max(counts) else None
+        enough = round(0.99 * count) if count == counts[-1] else None
         seconds, megabytes = scored(links, table, killed_at=enough)
         done = len(photos_in(table))
         print(f"{done:8}{seconds:9.1f}{done / seconds:10.1f}{megabytes:12.1f}", flush=True)

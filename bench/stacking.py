@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fer.artifacts import Artifact
+from fer.emotions import EMOTIONS
 from fer.networks import predict_logits
 from tools.machine import conditions
 from training.data import Split, load_split
@@ -37,9 +38,12 @@ def views(name: str, validation: Split) -> Iterator[Tensor]:
 
 
 def regress(inputs: Tensor, labels: Tensor, penalty: float) -> Tensor:
-    """Return the weights `[inputs + 1, 7]` of least cross-entropy and penalized squares."""
-    inputs = F.pad(inputs, (0, 1), value=1.0)
-    weights = torch.zeros(inputs.shape[1], 7, dtype=inputs.dtype, requires_grad=True)
+    """Return the weights `[inputs, 7]` of least cross-entropy and penalized squares.
+
+    Args:
+        inputs: the last of them is one, so that its weights are the biases, which cost nothing.
+    """
+    weights = torch.zeros(inputs.shape[1], len(EMOTIONS), dtype=inputs.dtype, requires_grad=True)
     optimizer = torch.optim.LBFGS([weights], max_iter=60, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
@@ -55,14 +59,14 @@ def regress(inputs: Tensor, labels: Tensor, penalty: float) -> Tensor:
 def stacked(answers: list[Tensor], labels: Tensor, penalty: float) -> float:
     """Return the accuracy of a regression on the models' answers, over ten folds."""
     inputs = torch.cat(answers, 1).clamp(min=FLOOR)
-    inputs = (inputs - inputs.mean(0)) / inputs.std()
+    inputs = F.pad((inputs - inputs.mean(0)) / inputs.std(), (0, 1), value=1.0)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     right = 0
     for fold in order.chunk(FOLDS):
         others = torch.ones(len(labels), dtype=torch.bool)
         others[fold] = False
         weights = regress(inputs[others], labels[others], penalty)
-        said = (F.pad(inputs[fold], (0, 1), value=1.0) @ weights).argmax(1)
+        said = (inputs[fold] @ weights).argmax(1)
         right += int((said == labels[fold]).sum())
     return right / len(labels)
 
