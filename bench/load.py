@@ -126,8 +126,10 @@ async def load(sessions: list[Session], address: str, seconds: float) -> None:
         browser = await playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
         pages = [await enter(browser, address) for _ in sessions]
         until = time.monotonic() + seconds
-        pairs = zip(pages, sessions, strict=True)
-        await asyncio.gather(*(work(page, session, until) for page, session in pairs))
+        # Not `gather`: the others would wait on without end for a browser that one's fault closed.
+        async with asyncio.TaskGroup() as together:
+            for page, session in zip(pages, sessions, strict=True):
+                together.create_task(work(page, session, until))
         await browser.close()
 
 

@@ -9,7 +9,6 @@ and its memory is stated: at its start, at most, and after the visitors' session
 """
 
 import asyncio
-import contextlib
 import random
 import subprocess
 import tempfile
@@ -110,7 +109,8 @@ async def visitor(
             dies = chance.random() < KILLED
             death = asyncio.create_task(kill(flag, chance.uniform(0, SOON))) if dies else None
             try:
-                await once(browser, visit(await fresh(browser), address, session, film))
+                async with asyncio.timeout(PATIENCE / 1000):
+                    await once(browser, visit(await fresh(browser), address, session, film))
                 done[visit.__name__] += 1
             except Error:
                 # What a browser says that was killed; of one that lives it is a fault.
@@ -120,7 +120,7 @@ async def visitor(
                 await death
                 done["killed"] += 1
                 break
-        with contextlib.suppress(Error):
+        if browser.is_connected():
             await browser.close()
 
 
@@ -147,11 +147,10 @@ async def kill(flag: str, after: float) -> None:
 async def visits(sessions: list[Session], address: str, film: bytes, seconds: float) -> Counter:
     """Let all visitors come at once, and leave when the time is over."""
     done: Counter = Counter()
-    async with async_playwright() as playwright:
-        until = time.monotonic() + seconds
-        await asyncio.gather(
-            *(visitor(playwright, address, each, film, until, done) for each in sessions)
-        )
+    until = time.monotonic() + seconds
+    async with async_playwright() as playwright, asyncio.TaskGroup() as together:
+        for each in sessions:
+            together.create_task(visitor(playwright, address, each, film, until, done))
     return done
 
 
@@ -175,7 +174,7 @@ def main(
         start = resident(server.pid)
         with watched(server.pid) as taken:
             done = asyncio.run(visits(sessions, server.address, film, 60 * minutes))
-            print(", ".join(f"{what} {times}" for what, times in sorted(done.items())))
+            print(", ".join(f"{what} {times}" for what, times in sorted(done.items())), flush=True)
             time.sleep(rest)
             # Streamlit looks for sessions to end when another page is closed.
             asyncio.run(load([Session(0, recognizer)], server.address, 0))

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from fer.artifacts import MODELS, Artifact, list_models
+from fer.artifacts import DEFAULT_MODEL, MODELS, Artifact, list_models
 from fer.artifacts.report import accuracy_interval, predicted_labels
 from fer.artifacts.robustness import CORRUPTIONS, Robustness
 from fer.artifacts.store import ROBUSTNESS
@@ -78,6 +78,12 @@ def test_predictions_give_the_stated_figures(folder, measure):
     )
     counted = pd.crosstab(table["label"], named).reindex(range(7), axis=1, fill_value=0)
     assert counted.to_numpy().tolist() == stated["confusion_matrix"]
+
+
+def test_no_model_is_better_than_the_default_by_accuracy_and_on_rare_emotions(folder):
+    default = Artifact.find(DEFAULT_MODEL).figures("validation", "votes")
+    other = Artifact(folder).figures("validation", "votes")
+    assert other["accuracy"] <= default["accuracy"] or other["macro_f1"] < default["macro_f1"]
 
 
 def test_labels_and_votes_are_the_data_set_s(folder, data):
