@@ -109,10 +109,11 @@ async def visitor(
             dies = chance.random() < KILLED
             death = asyncio.create_task(kill(flag, chance.uniform(0, SOON))) if dies else None
             try:
-                async with asyncio.timeout(PATIENCE / 1000):
+                # Playwright waits without end for a page of a browser that dies as it opens.
+                async with asyncio.timeout(2 * SOON if dies else PATIENCE / 1000):
                     await once(browser, visit(await fresh(browser), address, session, film))
                 done[visit.__name__] += 1
-            except Error:
+            except (Error, TimeoutError):
                 # What a browser says that was killed; of one that lives it is a fault.
                 if death is None:
                     raise
