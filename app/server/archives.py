@@ -91,8 +91,9 @@ def _paths(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
 
 
 def _raw(info: zipfile.ZipInfo) -> bytes:
-    """Return a name as it stands in the archive, which `zipfile` decodes byte by byte."""
-    return info.filename.encode("cp437")
+    """Return a name as it stands in the archive, up to its end, which a zero byte may mark."""
+    # Not `filename`, which from Python 3.12 on is the Unicode name where the extra field has one.
+    return info.orig_filename.partition("\0")[0].encode("cp437")
 
 
 def _unicode(info: zipfile.ZipInfo) -> str | None:

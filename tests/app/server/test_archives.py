@@ -100,12 +100,16 @@ def test_names_in_the_code_page_of_a_country_are_read(encoding, names):
     assert {entry.path: entry.read() for entry in batch.entries} == dict.fromkeys(names, b"x")
 
 
-def test_the_unicode_name_beside_the_other_counts():
-    raw = "ÅÄ.jpg".encode("cp850")
-    field = struct.pack("<BI", 1, zlib.crc32(raw)) + "Åäö.jpg".encode()
+@pytest.mark.parametrize(
+    ("encoding", "name", "unicode"),
+    [("cp850", "ÅÄ.jpg", "Åäö.jpg"), ("cp932", "写.jpg", "写真.jpg")],
+)
+def test_the_unicode_name_beside_the_other_counts(encoding, name, unicode):
+    raw = name.encode(encoding)
+    field = struct.pack("<BI", 1, zlib.crc32(raw)) + unicode.encode()
     extra = struct.pack("<HH", 0x7075, len(field)) + field
-    (entry,) = unzip("a.zip", in_code_page(["ÅÄ.jpg"], "cp850", extra)).entries
-    assert (entry.path, entry.read()) == ("Åäö.jpg", b"x")
+    (entry,) = unzip("a.zip", in_code_page([name], encoding, extra)).entries
+    assert (entry.path, entry.read()) == (unicode, b"x")
 
 
 def test_names_with_backslashes_are_paths():
