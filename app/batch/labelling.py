@@ -33,6 +33,11 @@ def labels_of(job: Job) -> dict[int, str]:
     return st.session_state.setdefault("labels", {}).setdefault(job.id, {})
 
 
+def skipped_of(job: Job) -> dict[int, None]:
+    """Return the faces of a batch that this visitor skipped, those skipped latest last."""
+    return st.session_state.setdefault("labels_skipped", {}).setdefault(job.id, {})
+
+
 def labels_table(rows: pd.DataFrame, labels: dict[int, str]) -> pd.DataFrame:
     """Return labels as a table of `path`, `face` and `label`, in the order of the rows."""
     given = rows[rows.index.isin(labels)].sort_index()
@@ -50,9 +55,9 @@ def show_labelling(job: Job, faces: pd.DataFrame) -> None:
     """
     labels = labels_of(job)
     left = [index for index in faces.index.tolist() if index not in labels]
-    skipped = st.session_state.setdefault("labels_skipped", [])
-    # What was skipped comes again at the end.
-    waiting = sorted(left, key=lambda index: index in skipped)
+    # What was skipped comes again at the end, in the order in which it was.
+    places = {index: place for place, index in enumerate(skipped_of(job))}
+    waiting = sorted(left, key=lambda index: places.get(index, -1))
     done = len(faces) - len(left)
     st.progress(done / len(faces), f"{done:,} of {len(faces):,} labelled")
     if waiting:
@@ -70,9 +75,7 @@ def show_labelling(job: Job, faces: pd.DataFrame) -> None:
                             on_click=label,
                             args=(job, index, emotion),
                         )
-                st.button(
-                    "Skip", key="label-skip", shortcut="S", on_click=skipped.append, args=(index,)
-                )
+                st.button("Skip", key="label-skip", shortcut="S", on_click=skip, args=(job, index))
     if not labels:
         return
     table = labels_table(job.frame(), labels)
@@ -100,6 +103,13 @@ def show_labelling(job: Job, faces: pd.DataFrame) -> None:
 def label(job: Job, index: int, emotion: str) -> None:
     """Keep what a face shows."""
     labels_of(job)[index] = emotion
+
+
+def skip(job: Job, index: int) -> None:
+    """Put a face behind all others."""
+    skipped = skipped_of(job)
+    skipped.pop(index, None)
+    skipped[index] = None
 
 
 def undo(job: Job) -> None:

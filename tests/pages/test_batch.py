@@ -237,6 +237,30 @@ def test_faces_are_labelled_one_by_one_and_compared(scored):
     assert tables[0]["accuracy"].tolist() == [0.5]
 
 
+def test_faces_that_are_skipped_come_round_in_turn(astronaut, face):
+    other = jpeg(astronaut.crop((90, 0, 350, 260)))
+    app = score_zip(packed({"1.jpg": face, "2.jpg": other, "3.jpg": face}))
+    app.button(key="labelling-button").click().run()
+    app.button(key="label-happy").click().run()
+    asked = []
+    for _ in range(5):
+        asked.append(app.get("image")[0].proto.imgs[0].url)
+        app.button(key="label-skip").click().run()
+    assert asked == [asked[0], asked[1]] * 2 + [asked[0]]
+    assert asked[0] != asked[1]
+
+
+def test_a_face_that_is_skipped_is_skipped_in_its_batch_alone(mixed, scored):
+    app = open_page("batch", batch=scored)
+    app.button(key="labelling-button").click().run()
+    app.button(key="label-skip").click().run()
+    app.query_params["batch"] = address(score_zip(mixed))
+    app.run()
+    app.button(key="labelling-button").click().run()
+    app.button(key="label-happy").click().run()
+    assert list(app.session_state.labels[address(app)]) == [0]
+
+
 def test_a_batch_s_pictures_are_small_and_hide_faces(mixed):
     job = Jobs().start(unzip("trip.zip", mixed), load_recognizer("cnn"))
     assert job.wait(PATIENCE)
