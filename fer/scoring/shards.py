@@ -5,6 +5,7 @@ few rows at a time. In the output a photo is called by its shard and its name or
 """
 
 import errno
+import os
 import tarfile
 from collections.abc import Iterator
 from functools import partial
@@ -43,20 +44,21 @@ def list_tars(places: list[Place]) -> Listing:
 
 
 def _walk_tar(listing: Listing, place: Place) -> Iterator[Entry]:
+    counts: dict[str, int] = {}
     try:
         with place.open() as file, _open_tar(file) as tar:
             while member := tar.next():
                 if member.size < 0:  # the way to the next would lead back, round and round
                     raise tarfile.ReadError(f"the size of {shown_name(member.name)} is negative")
                 tar.members.clear()  # type: ignore[attr-defined]  # it would keep all of them
-                path = f"{place.short}/{shown_name(member.name)}"
                 if member.isdir():
                     continue
-                read = partial(_read_member, place, member)
-                if not is_photo(shown_name(member.name), partial(_head, place, member)):
-                    listing.skipped += 1
+                name = shown_name(member.name)
+                if is_photo(name, partial(_head, place, member)):
+                    path = f"{place.short}/{_distinct(name, counts)}"
+                    yield Entry(path, partial(_read_member, place, member))
                 else:
-                    yield Entry(path, read)
+                    listing.skipped += 1
             # What tarfile takes for the end may be damage or a cut.
             file.seek(tar.offset)
             if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
@@ -64,6 +66,25 @@ def _walk_tar(listing: Listing, place: Place) -> Iterator[Entry]:
     except (tarfile.TarError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
         yield Entry(place.short, partial(fail, errno.EIO, f"as a tar, {reason}"))
+
+
+def _distinct(name: str, counts: dict[str, int]) -> str:
+    """Return a name, with a number where it was there before: a tar may hold a name twice.
+
+    Args:
+        counts: how often each name was there; this one is added.
+
+    >>> counts = {}
+    >>> [_distinct(name, counts) for name in ("a.jpg", "b/a.jpg", "a.jpg", "a.jpg", "a (2).jpg")]
+    ['a.jpg', 'b/a.jpg', 'a (2).jpg', 'a (3).jpg', 'a (2) (2).jpg']
+    """
+    stem, ending = os.path.splitext(name)
+    path = name
+    while path in counts:
+        counts[name] += 1
+        path = f"{stem} ({counts[name]}){ending}"
+    counts[path] = 1
+    return path
 
 
 def _open_tar(file: IO[bytes]) -> tarfile.TarFile:

@@ -1,6 +1,7 @@
 """What a user names -> the listing of its photos: a folder, shards, tables, or a list."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -48,6 +49,9 @@ def find_photos(sources: Sequence[str], files_from: str | None = None) -> Listin
         raise UnknownFolder(
             "Several shards have to lie in one folder: their names tell them apart."
         )
+    name, count = Counter(place.short for place in places).most_common(1)[0]
+    if count > 1:
+        raise UnknownFolder(f"{name} is there {count} times: name each shard once.")
     if ending == ".csv":
         if len(places) > 1:
             raise UnreadableTable(f"{sources[0]} means several manifests: give one.")

@@ -183,6 +183,37 @@ def test_a_shard_s_members_are_read_where_they_lie(face, tmp_path):
     assert contents(find_photos(["memory://shards/*.tar"])) == contents(listing)
 
 
+def test_a_name_that_a_shard_holds_twice_is_two_photos_also_to_a_run_that_goes_on(face, tmp_path):
+    names = ("a.jpg", "b.d/b", "a.jpg", "b.d/b", "c.jpg", "a.jpg")
+    source = tar(tmp_path / "s.tar", [(name, face) for name in names])
+    whole, cut = tmp_path / "whole.csv", tmp_path / "cut.csv"
+    assert score(source, "-o", whole).exit_code == 0
+    assert pd.read_csv(whole)["path"].tolist() == [
+        "s.tar/a.jpg", "s.tar/b.d/b", "s.tar/a (2).jpg", "s.tar/b.d/b (2)", "s.tar/c.jpg",
+        "s.tar/a (3).jpg",
+    ]  # fmt: skip
+    assert score(source, "-o", cut, "--limit", 1).exit_code == 0
+    assert score(source, "-o", cut).exit_code == 0
+    assert cut.read_bytes() == whole.read_bytes()
+
+
+def test_two_shards_of_one_name_are_refused_as_their_rows_could_not_be_told_apart(face, tmp_path):
+    there = tmp_path / "there"
+    for folder in (there, tmp_path / "x", tmp_path / "y"):
+        folder.mkdir()
+    for link in ("x", "y"):
+        tar(there / f"{link}.tar", [("a.jpg", face)])
+        (tmp_path / link / "s.tar").symlink_to(there / f"{link}.tar")
+    images(there / "p.parquet", [{"bytes": face, "path": "a.jpg"}])
+    for sources in (
+        [there / "x.tar"] * 2,
+        [tmp_path / "x" / "s.tar", tmp_path / "y" / "s.tar"],
+        [there / "p.parquet"] * 2,
+    ):
+        with pytest.raises(UnknownFolder, match="is there 2 times: name each shard once"):
+            find_photos([str(source) for source in sources])
+
+
 def test_nothing_climbs_out_of_a_shard(tmp_path):
     link, hard, device = (tarfile.TarInfo(name) for name in ("l.jpg", "h.jpg", "d.jpg"))
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
