@@ -175,9 +175,7 @@ def _entry(name: str, folder: str = "", carried: Mapping[str, Any] | None = None
     if "\0" in name:
         reason = "The name holds a zero byte"
         return Entry(name.replace("\0", "\\0"), partial(fail, errno.EINVAL, reason), None, carried)
-    whole = name
-    if folder and "://" not in name and not os.path.isabs(name):
-        whole = f"{folder}/{name}"
+    whole = name if "://" in name else os.path.join(folder, name)
     path = Path(whole) if os.path.lexists(whole) else local_path(whole)
     if path is None:
         return Entry(name, partial(_read_url, whole), carried=carried)

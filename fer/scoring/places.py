@@ -15,6 +15,7 @@ from fer.scoring.folder import (
     local_path,
     read_remote,
     remote_errors,
+    shown_name,
 )
 
 
@@ -54,13 +55,13 @@ class Place:
 
     @property
     def short(self) -> str:
-        """The file's own name."""
-        return PurePosixPath(self.path).name
+        """The file's own name, as text that can be written."""
+        return shown_name(PurePosixPath(self.path).name)
 
     @property
     def folder(self) -> str:
         """What it lies in, a path or a URL."""
-        return self.name.rsplit("/", 1)[0]
+        return self.name.rsplit("/", 1)[0] or "/"
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:

@@ -20,6 +20,8 @@ from typer.testing import CliRunner
 from fer.cli import ERRORS, app
 from fer.errors import FerError, UnreadableTable
 from fer.scoring.folder import UnknownFolder
+from fer.scoring.lists import list_manifest
+from fer.scoring.places import Place
 from fer.scoring.rows import COLUMNS
 from fer.scoring.sources import find_photos
 from tests.fer.scoring.conftest import encoded
@@ -132,6 +134,15 @@ def test_a_manifest_s_columns_go_into_the_output(ending, face, tmp_path, monkeyp
         assert table["age"].tolist() == [3, 4]
         manifest.to_parquet(source)
         assert "manifest with other columns" in score(source, "-o", output).stderr
+
+
+def test_a_manifest_in_the_root_folder_is_relative_to_it(tmp_path, monkeypatch):
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    monkeypatch.chdir(tmp_path)
+    place = Place("/m.csv", "/m.csv")
+    assert place.folder == "/"
+    name = str(tmp_path / "a.jpg").removeprefix("/")
+    assert contents(list_manifest(place, pa.table({"path": [name]}))) == {name: b"a"}
 
 
 def test_what_is_wrong_with_a_table_is_a_sentence(tmp_path):
