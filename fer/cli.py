@@ -212,7 +212,7 @@ def score(
     the model or the output cannot be had, 130 or 143 if it was stopped.
     """
     from fer.recognizer import Recognizer
-    from fer.scoring.run import score_folder
+    from fer.scoring.run import refuse_source, score_folder
     from fer.scoring.sources import find_photos
     from fer.scoring.summary import estimate, write_summary
 
@@ -227,6 +227,8 @@ def score(
         if output is None and not dry_run:
             raise FerError("Say where the table goes: --output results.csv, or - for stdout.")
         listing = find_photos(sources or [], files_from)
+        if output:
+            refuse_source(output, filter(None, [*(sources or []), files_from]))
         recognizer = Recognizer.from_pretrained(model, device=device, min_face=min_face)
         if dry_run:
             print(estimate(listing, recognizer, workers, limit))
@@ -297,7 +299,8 @@ def video(
     model or the output cannot be had, 130 or 143 if it was stopped.
     """
     from fer.recognizer import Recognizer
-    from fer.video.annotated import annotate_video, check_ending, read_table
+    from fer.scoring.folder import local_path
+    from fer.video.annotated import annotate_video, check_name, read_table
     from fer.video.reading import Every
     from fer.video.run import score_video
     from fer.video.timeline import SMOOTHING
@@ -306,10 +309,15 @@ def video(
     received = _stop_on_signals(stop)
     try:
         chosen = Every.parse(every)
+        table = local_path(output)
         if annotated:
-            check_ending(annotated)
-            if output == "-":
-                raise FerError("--annotated is drawn from the table: give --output a file.")
+            check_name(file, annotated)
+            drawable = table and table.suffix.lower() in (".csv", ".parquet")
+            if output.endswith("/") or not drawable:
+                raise FerError(
+                    "--annotated is drawn from the table: give --output a file that ends in .csv or "
+                    ".parquet."
+                )
         summary = score_video(
             file,
             output,
@@ -321,8 +329,8 @@ def video(
             stop=stop,
         )
         _complain(summary.sentence())
-        if annotated and not summary.stopped:
-            annotate_video(file, read_table(Path(output)), annotated, stop)
+        if annotated and table and not summary.stopped:
+            annotate_video(file, read_table(table), annotated, stop)
     except FerError as error:
         _complain(str(error))
         raise typer.Exit(2) from error

@@ -64,6 +64,11 @@ def is_lfs_pointer(data: bytes) -> bool:
     return data.startswith(LFS_POINTER)
 
 
+def same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    """Say whether two paths are of one file that is there."""
+    return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
+
+
 @contextmanager
 def replacing(path: Path, prefix: str = "") -> Iterator[Path]:
     """Give a path to write to; what is there takes a file's place once the block has ended well.

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from fer.columns import Status
 from fer.ensemble import Ensemble
+from fer.files import same_file
 from fer.recognizer import Recognizer
 from fer.scoring.csv_output import CsvOutput, StdoutOutput
 from fer.scoring.dataset_output import PART_ROWS, DatasetOutput
@@ -207,6 +208,16 @@ def open_output(
         what = "a folder" if path.is_dir() else "no regular file"
         raise OutputRefused(f"The output {path} is {what}: give a file.")
     return kinds[path.suffix.lower()](path, run, **options)
+
+
+def refuse_source(output: str | Path, sources: Iterable[str | Path]) -> None:
+    """Raise `OutputRefused` if an output is one of the files that are scored into it."""
+    path = local_path(output)
+    if str(output) == STDOUT or path is None:
+        return
+    for source in map(local_path, sources):
+        if source and same_file(source, path):
+            raise OutputRefused(f"The output {path} would replace what is scored: give another.")
 
 
 def describe(name: str, recognizer: Recognizer) -> Run:

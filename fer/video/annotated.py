@@ -24,7 +24,7 @@ from PIL import Image
 from fer.drawing import Label, draw_labels
 from fer.errors import UnreadableVideo
 from fer.faces.boxes import Box
-from fer.files import replacing
+from fer.files import replacing, same_file
 from fer.scoring.csv_output import read_csv
 from fer.scoring.output import writing
 from fer.scoring.parquet_output import read_parquet
@@ -58,10 +58,12 @@ def read_table(path: Path) -> Iterator[dict[str, Any]]:
     return read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path, TIMELINE)
 
 
-def check_ending(path: Path) -> None:
-    """Raise `UnreadableVideo` if an annotated video cannot be written under such a name."""
+def check_name(source: str | Path, path: Path) -> None:
+    """Raise `UnreadableVideo` if a video's annotated one cannot be written under such a name."""
     if path.suffix.lower() not in ENDINGS:
         raise UnreadableVideo(f"The annotated video {path} must end in {', '.join(ENDINGS)}.")
+    if same_file(source, path):
+        raise UnreadableVideo(f"The annotated video {path} would replace its source: name another.")
 
 
 def annotate_video(
@@ -76,10 +78,10 @@ def annotate_video(
         stop: once set, nothing is left of it.
 
     Raises:
-        UnreadableVideo: if the video cannot be opened.
+        UnreadableVideo: if the video cannot be opened, or is what would be written.
         OutputFailed: if the disk is full.
     """
-    check_ending(path)
+    check_name(source, path)
     with (
         suppress(_Stopped),
         writing(path),

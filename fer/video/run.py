@@ -15,7 +15,7 @@ from fer.scoring.folder import Entry
 from fer.scoring.local import Rows, score_entries
 from fer.scoring.output import Run
 from fer.scoring.rows import count_faces, safe_path
-from fer.scoring.run import describe, open_output
+from fer.scoring.run import describe, open_output, refuse_source
 from fer.video.progress import progress
 from fer.video.reading import Every, Video, upright
 from fer.video.timeline import SMOOTHING, TIMELINE, Timeline
@@ -122,10 +122,11 @@ def score_video(
 
     Raises:
         UnreadableVideo: if the video cannot be opened.
-        OutputRefused: if the output belongs to another run.
+        OutputRefused: if the output belongs to another run, or is the video.
         OutputFailed: if the disk is full; what is complete is kept.
     """
     stop = stop or threading.Event()
+    refuse_source(output, [source])
     with Video(source) as video:
         run = describe_video(source, recognizer, every, smoothing)
         table = open_output(output, run, resume=resume, layout=TIMELINE)

@@ -216,12 +216,15 @@ def test_mistakes_are_one_sentence(mixed, undisturbed, tmp_path):
     whole = tmp_path / "whole.csv"
     assert score(mixed, whole).exit_code == ERRORS
     os.mkfifo(tmp_path / "pipe.csv")
+    listed = tmp_path / "listed.csv"
+    listed.write_text("path\na.jpg\n")
     for folder, out, options, sentence in (
         (tmp_path / "nowhere", output, (), "does not exist"),
         (mixed, tmp_path / "out.txt", (), "must end in .csv"),
         (mixed, "s3://bucket/out.csv", (), "is a URL"),
         (mixed, tmp_path / "pipe.csv", (), "no regular file"),
         (mixed, output, (), "says what it was made of"),
+        (listed, listed, ("--no-resume",), "would replace what is scored"),
         (tmp_path, whole, (), f"was made of {mixed.resolve()}"),
         (mixed, output, ("--address", "auto"), "--engine ray"),
         (mixed, output, ("--engine", "ray", "--duplicates", "once"), "leave out --engine ray"),
@@ -233,6 +236,7 @@ def test_mistakes_are_one_sentence(mixed, undisturbed, tmp_path):
         assert line.startswith("fer: ")
         assert sentence in line
     assert output.read_bytes() == whole.read_bytes() == undisturbed
+    assert listed.read_text() == "path\na.jpg\n"
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="ray is not installed")

@@ -124,7 +124,7 @@ def test_parquet_has_the_same_table(video, undisturbed, tmp_path):
 
 def test_the_annotated_video_keeps_speed_and_sound(video, undisturbed, tmp_path):
     out = tmp_path / "out.mp4"
-    done = score(video, undisturbed, "--annotated", str(out))
+    done = score(video, f"file://{undisturbed}", "--annotated", str(out))
     assert done.exit_code == 0, done.stderr
     with av.open(str(video)) as before, av.open(str(out)) as after:
         assert packets(after, "audio") == packets(before, "audio")
@@ -212,7 +212,9 @@ def test_who_leaves_and_returns(tmp_path):
 def test_mistakes_are_one_sentence(video, undisturbed, tmp_path):
     before = undisturbed.read_bytes()
     other = tmp_path / "other.mp4"
-    shutil.copyfile(video, other)
+    named_csv = tmp_path / "film.csv"
+    for copy in (other, named_csv):
+        shutil.copyfile(video, copy)
     for file, output, options, sentence in (
         (tmp_path / "nowhere.mp4", tmp_path / "a.csv", (), "nowhere.mp4 cannot be opened: No such"),
         (other, undisturbed, (), f"was made of {video.resolve()}"),
@@ -220,7 +222,12 @@ def test_mistakes_are_one_sentence(video, undisturbed, tmp_path):
         (video, undisturbed, ("--every", "1s"), "other settings"),
         (video, undisturbed, ("--every", "now"), "no distance between frames"),
         (video, undisturbed, ("--annotated", "out.gif"), "must end in .mp4"),
-        (video, "-", ("--annotated", "out.mp4"), "give --output a file"),
+        (other, tmp_path / "a.csv", ("--annotated", str(other)), "would replace its source"),
+        (named_csv, named_csv, ("--no-resume",), "would replace what is scored"),
+        *(
+            (video, output, ("--annotated", "out.mp4"), "give --output a file")
+            for output in ("-", tmp_path / "t.jsonl", f"{tmp_path}/faces/", f"{tmp_path}/t.csv/")
+        ),
     ):
         done = score(file, output, *options)
         assert done.exit_code == 2
@@ -228,3 +235,5 @@ def test_mistakes_are_one_sentence(video, undisturbed, tmp_path):
         assert line.startswith("fer: ")
         assert sentence in line
     assert undisturbed.read_bytes() == before
+    assert other.read_bytes() == named_csv.read_bytes() == video.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.csv", "other.mp4"]
