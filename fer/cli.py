@@ -315,8 +315,8 @@ def video(
             drawable = table and table.suffix.lower() in (".csv", ".parquet")
             if output.endswith("/") or not drawable:
                 raise FerError(
-                    "--annotated is drawn from the table: give --output a file that ends in .csv or "
-                    ".parquet."
+                    "--annotated is drawn from the table: give --output a file that ends in .csv "
+                    "or .parquet."
                 )
         summary = score_video(
             file,

@@ -88,13 +88,12 @@ def score_frames(
             yield Entry(path, partial(Photo, photo.image, photo.size))
 
     scored = score_entries(entries(), recognizer, workers=workers, readers=1, stop=stop)
-    time = 0.0
     for rows in scored:
         number, time = begun.popleft()
         yield timeline.add(number, time, path, rows)
     if video.problem and not timeline.broken and not stop.is_set():
         error = {"status": Status.ERROR, "model": recognizer.name, "error": video.problem}
-        yield timeline.add(timeline.last + 1, time, path, [error])
+        yield timeline.add(timeline.last + 1, timeline.time, path, [error])
 
 
 def score_video(

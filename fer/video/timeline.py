@@ -72,6 +72,8 @@ class Timeline:
         self.smoother = Smoother(smoothing) if smoothing else None
         self.last = -1
         """Number of the last frame."""
+        self.time = 0.0
+        """Seconds at which it is shown."""
         self.broken = False
         """Whether its last row says what is wrong with the video."""
 
@@ -85,8 +87,8 @@ class Timeline:
             rows: as `fer.scoring` makes them of a photo.
         """
         self.last = number
+        self.time = time = round(time, TIME_DIGITS)
         self.broken = rows[-1]["status"] == Status.ERROR
-        time = round(time, TIME_DIGITS)
         moment = {"path": path, "time": time, "frame": number}
         faces = [row for row in rows if row.get("emotion")]
         boxes = [Box(*(row[edge] for edge in ("x1", "y1", "x2", "y2"))) for row in faces]

@@ -21,7 +21,8 @@ from fer.faces.boxes import Box
 from fer.scoring.rows import COLUMNS
 from fer.video.annotated import draw
 from fer.video.reading import Video, upright
-from fer.video.timeline import SMOOTHED, TIMELINE
+from fer.video.run import score_frames
+from fer.video.timeline import SMOOTHED, TIMELINE, Timeline
 from tools.videos import SCENE, SIZE, crossing, encode, filmed, person_at, scene, steady
 
 DISTURBED = """
@@ -195,6 +196,20 @@ def test_of_a_video_cut_off_what_is_there_is_scored_and_the_rest_is_said(tmp_pat
         assert table["status"].tolist()[-1] == "error"
         assert (table["status"] == "error").sum() == 1
         assert (table["status"] == "ok").sum() >= 2
+
+
+def test_what_is_wrong_has_the_last_frame_s_time_also_where_nothing_else_was_left(recognizer):
+    data = filmed(crossing, steady(2), kind="matroska")
+
+    def frames(timeline):
+        with Video(data[: len(data) * 3 // 4]) as video:
+            return list(score_frames(video, recognizer, timeline, path="cut.mkv"))
+
+    *scored, last = frames(Timeline())
+    assert (last[0]["status"], last[0]["time"]) == ("error", scored[-1][0]["time"])
+    begun = Timeline()
+    begun.go_on(row for rows in scored for row in rows)
+    assert frames(begun) == [last]
 
 
 def test_who_leaves_and_returns(tmp_path):
