@@ -110,7 +110,8 @@ def pick_model() -> str:
         format_func=_describe,
         key="model",
         persist_state="session",
-        help="Right on so many images of FER-2013's test split, by its own labels.",
+        help="Of FER-2013's test images: “as most of ten people” by the FER+ votes, “right” by "
+        "FER-2013's own labels.",
     )
     if name == names[0]:
         st.query_params.pop("model", None)

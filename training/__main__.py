@@ -339,7 +339,7 @@ def publish_(
         str | None, typer.Option(metavar="ORG/NAME", help="On the Hub; with --all, ORG alone.")
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Every finished model, and a collection of them.")
+        bool, typer.Option("--all", help="Every model with weights, and a collection.")
     ] = False,
     space: Annotated[
         str | None, typer.Option(metavar="ORG/NAME", help="Publish the app as this Space.")

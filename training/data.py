@@ -20,9 +20,11 @@ from fer.compare.fer2013 import OFFICIAL_CLASSES
 from fer.emotions import EMOTIONS
 from fer.errors import FerError
 from fer.faces.preprocessing import FACE_SIZE
-from fer.ferplus import OF_EMOTIONS, majority
+from fer.ferplus import NO_MAJORITY, OF_EMOTIONS, Measure, majority
 
 SPLITS = ("train", "validation", "test")
+WITHOUT_VOTES = "choose_by=label votes_weight=0"
+"""What makes a recipe that learns and chooses by the FER+ votes one of FER-2013's label."""
 OFFICIAL_COUNTS = {name: sum(counts) for name, counts in OFFICIAL_CLASSES.items()}
 
 
@@ -72,6 +74,24 @@ class Split:
         count = votes.sum(1, keepdim=True)
         mixed = torch.lerp(one_hot, votes / count.clamp(min=1), votes_weight)
         return torch.where(count > 0, mixed, one_hot)
+
+
+def truth_to_choose_by(validation: Split, measure: Measure) -> Tensor:
+    """Return what answers to the validation images are held against, int64 `[N]`.
+
+    By the votes it is `fer.ferplus.NO_MAJORITY` where there is no majority.
+
+    Raises:
+        BadData: if it is that of every image.
+    """
+    truth = validation.labels if measure == "label" else validation.majority
+    if not (truth != NO_MAJORITY).any():
+        raise BadData(
+            "No validation image has a majority of FER+ votes to choose by: `python -m training "
+            "prepare` takes them from fer2013new.csv beside fer2013.csv; a recipe trains without "
+            f"them by {WITHOUT_VOTES}."
+        )
+    return truth
 
 
 def load_split(folder: Path, split: str) -> Split:

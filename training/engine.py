@@ -31,7 +31,7 @@ from fer.ferplus import NO_MAJORITY
 from fer.networks import build_network, check_input, predict_logits
 from training.balance import class_weights, epoch_order, logit_offsets
 from training.checkpoint import State
-from training.data import Split
+from training.data import Split, truth_to_choose_by
 from training.freezing import freeze, initialise
 from training.heads import narrow, part, widen
 from training.precision import computes_bfloat16
@@ -174,7 +174,12 @@ def set_up(
         fabric: launched.
         train, validation: the data, on any device.
         folder: where a frozen trunk's answers are kept; this one when left out.
+
+    Raises:
+        BadData: if an epoch is to be chosen by votes, and there are none.
     """
+    for head in recipe.heads:
+        truth_to_choose_by(validation, head.measure)  # refused now, not after the last epoch
     train, validation = train.to(fabric.device), validation.to(fabric.device)
     learnt = [train.targets(head.votes_weight) for head in recipe.heads]
     balances = [

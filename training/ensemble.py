@@ -13,7 +13,7 @@ from fer.artifacts import Artifact
 from fer.ensemble import Ensemble
 from fer.ferplus import NO_MAJORITY
 from fer.networks import predict_logits
-from training.data import Split
+from training.data import Split, truth_to_choose_by
 from training.engine import Fit
 from training.recipe import BadRecipe, Recipe
 
@@ -34,6 +34,7 @@ def assemble(
 
     Raises:
         BadRecipe: if there are no candidates.
+        BadData: if it is to choose by votes, and there are none.
         UnknownModel: if a candidate does not exist or is damaged.
     """
     candidates = recipe.network_arguments.get("members")
@@ -43,6 +44,7 @@ def assemble(
         or not all(isinstance(name, str) for name in candidates)
     ):
         raise BadRecipe('An ensemble needs network_arguments.members=["NAME", …].')
+    truth = truth_to_choose_by(validation, recipe.choose_by)
     found = {name: Artifact(folder).find_member(name) for name in candidates}
     loaded = {name: (artifact.config, artifact.load_network()) for name, artifact in found.items()}
     answers = {}
@@ -51,7 +53,6 @@ def assemble(
             network.to(device), config.preprocessing, validation.images.to(device)
         )
         answers[name] = (logits / config.temperature).softmax(1).cpu()
-    truth = validation.labels if recipe.choose_by == "label" else validation.majority
     tried = {
         names: _accuracy([answers[name] for name in names], truth.cpu())
         for size in range(1, len(loaded) + 1)

@@ -27,7 +27,7 @@ from fer.emotions import EMOTIONS
 from fer.faces.preprocessing import Preprocessing
 from fer.ferplus import NO_MAJORITY, Measure, is_contempt
 from fer.networks import predict_logits
-from training.data import BadData, Split
+from training.data import Split, truth_to_choose_by
 
 CERTAIN = 0.9
 """The share of the faces named as certain that are to be right."""
@@ -204,10 +204,8 @@ def evaluate(
         name: answer_views(network, preprocessing, split.images, f"measuring on {name}", ten_crop)
         for name, split in named.items()
     }
-    truth = validation.labels if by == "label" else validation.majority
+    truth = truth_to_choose_by(validation, by)
     known = truth != NO_MAJORITY
-    if not known.any():
-        raise BadData("No validation image has a majority of FER+ votes to choose by.")
 
     def correct(view: str) -> int:
         return int((answers["validation"][view].argmax(1) == truth)[known].sum())

@@ -33,7 +33,7 @@ from fer.faces.preprocessing import FACE_SIZE, Crops, enlarge
 from fer.ferplus import NO_MAJORITY, Measure
 from fer.networks import answer
 from fer.recognizer import Recognizer
-from training.data import Split, load_split
+from training.data import Split, load_split, truth_to_choose_by
 
 OPSET = 18
 """What torch's exporter writes by itself; newer ones are converted from it."""
@@ -84,6 +84,7 @@ def export(
 
     Raises:
         NotExported: if a file does not answer as the model does; nothing is written then.
+        BadData: if int8 is to be judged by votes, and the data has none.
         FerError: if the folder is something else's, the network has no ONNX form, or a package
             is missing.
     """
@@ -101,9 +102,11 @@ def export(
         right: dict[str, Any] = {}
         if int8:
             assert data is not None
+            validation, by = load_split(data, "validation"), artifact.get("chosen", "measure")
+            truth_to_choose_by(validation, by or "label")  # refused now, not after minutes
             write_int8(partial / FLOAT, partial / INT8, load_split(data, "train"), sizes)
-            right = count_right(partial, load_split(data, "validation"), sizes)
-            refuse_loss(**right, by=artifact.get("chosen", "measure") or "label")
+            right = count_right(partial, validation, sizes)
+            refuse_loss(**right, by=by or "label")
         files = sorted(partial.glob("*.onnx"))
         written = Export(
             opset=OPSET,

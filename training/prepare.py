@@ -31,7 +31,7 @@ from fer.ferplus import ANSWERS
 from fer.files import is_lfs_pointer, read_regular
 from fer.scoring.folder import is_aside, is_photo
 from fer.wording import counted
-from training.data import OFFICIAL_COUNTS, SPLITS, BadData, load_split
+from training.data import OFFICIAL_COUNTS, SPLITS, WITHOUT_VOTES, BadData, load_split
 
 USAGE = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
 """What fer2013.csv calls the splits."""
@@ -97,7 +97,7 @@ def prepare(source: Path, target: Path) -> list[str]:
 
 def differences(folder: Path) -> list[str]:
     """Say how a data folder differs from the official split; nothing where it does not."""
-    remarks = []
+    remarks, voteless = [], False
     for name in SPLITS:
         split = load_split(folder, name)
         counts = split.labels.bincount(minlength=len(EMOTIONS)).tolist()
@@ -110,7 +110,13 @@ def differences(folder: Path) -> list[str]:
                 f"{list(OFFICIAL_CLASSES[name])}."
             )
         if not split.votes.any():
-            remarks.append(f"{name} has no FER+ votes: recipes that learn from votes use labels.")
+            remarks.append(f"{name} has no FER+ votes.")
+            voteless = True
+    if voteless:
+        remarks.append(
+            "Without FER+ votes recipes learn labels, and those that choose by votes are refused: "
+            f"put fer2013new.csv beside fer2013.csv, or train with {WITHOUT_VOTES}."
+        )
     return remarks
 
 

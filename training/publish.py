@@ -2,12 +2,13 @@
 
 python -m training publish cnn --repo-id ORG/NAME --dry-run DIR    # only writes what would go up
 python -m training publish cnn --repo-id ORG/NAME
-python -m training publish --all --repo-id ORG                     # ORG/cnn …, and a collection
+python -m training publish --all --repo-id ORG    # each with weights to ORG/NAME, and a collection
 """
 
 import dataclasses
 import fnmatch
 import shutil
+import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -133,7 +134,7 @@ def publish_model(
 def publish_all(
     owner: str, private: bool = False, revision: str | None = None, create_pr: bool = False
 ) -> list[str]:
-    """Upload each finished model to `owner/NAME`, gather them in a collection.
+    """Upload each finished model with weights to `owner/NAME`, gather them in a collection.
 
     Returns:
         The addresses of the commits or pull requests, and last that of the collection.
@@ -166,7 +167,7 @@ def stage_models(target: Path, name: str | None, repo_id: str) -> None:
 
     Args:
         target: the folder.
-        name: the model, or `None` for every finished one, each into a folder of its own.
+        name: the model, or `None` for every finished one with weights, each into its own folder.
         repo_id: `organisation/name`, or the organisation alone for every model.
 
     Raises:
@@ -191,10 +192,16 @@ def require_empty(folder: Path) -> None:
 
 
 def _finished_for(owner: str) -> list[Artifact]:
+    """Return the finished models but those of which only the evidence is here, and name these."""
     if "/" in owner:
         raise HubError(f"With --all give the organisation's name alone, not {owner!r}.")
-    if not (artifacts := finished_artifacts()):
-        raise UnknownModel("There is no finished model in models/ or runs/: train one first.")
+    finished = finished_artifacts()
+    if without := [artifact.name for artifact in finished if not artifact.has_weights]:
+        print(f"Left out, their weights are not here: {', '.join(without)}.", file=sys.stderr)
+    if not (artifacts := [artifact for artifact in finished if artifact.has_weights]):
+        raise UnknownModel(
+            "There is no finished model with weights in models/ or runs/: train one first."
+        )
     return artifacts
 
 

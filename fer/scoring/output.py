@@ -5,7 +5,8 @@ the missing ones. So that rows of different runs never mix, a small file beside 
 sidecar `results.csv.run.json`, records the folder, model and settings. A run with other ones is
 refused.
 
-`Output` is the interface; `csv_output` and `parquet_output` implement it.
+`Output` is the interface; `csv_output`, `jsonl_output`, `parquet_output` and `dataset_output`
+implement it.
 """
 
 import errno

@@ -79,6 +79,24 @@ def test_all_go_up_with_a_collection(server, run, artifact, monkeypatch, tmp_pat
     assert "organisation's name alone" in refused(run, "--all", "--repo-id", "org/cnn")
 
 
+def test_all_leave_out_what_has_no_weights_and_say_so(server, run, artifact, monkeypatch, tmp_path):
+    monkeypatch.setattr("fer.artifacts.store.MODELS", tmp_path / "models")
+    shutil.copytree(artifact, tmp_path / "models" / "cnn")
+    evidence = "efficientnet_lite2-frozen"
+    shutil.copytree(MODELS / evidence, tmp_path / "models" / evidence)
+    monkeypatch.chdir(tmp_path)
+    arguments = ("--all", "--repo-id", "org")
+    status, _, stderr = run(*arguments, "--dry-run", tmp_path / "dry")
+    assert (status, stderr) == (0, f"Left out, their weights are not here: {evidence}.\n")
+    assert [path.name for path in (tmp_path / "dry").iterdir()] == ["cnn"]
+    status, _, stderr = run(*arguments)
+    assert status == 0, stderr
+    (collection,) = server.collections.values()
+    assert [item["id"] for item in collection["items"]] == ["org/cnn"]
+    shutil.rmtree(tmp_path / "models" / "cnn")
+    assert "no finished model with weights" in refused(run, *arguments)
+
+
 def test_an_ensemble_goes_up_after_its_members(
     server, run, training_command, data, artifact, monkeypatch, tmp_path
 ):

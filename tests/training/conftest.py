@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from fer.ferplus import OF_EMOTIONS
+from fer.ferplus import ANSWERS, OF_EMOTIONS
 from tests.drawn import write_drawn_faces
-from training.data import Split
+from training.data import SPLITS, Split
 
 
 def made_split(count: int, seed: int) -> Split:
@@ -41,3 +43,14 @@ def test_split() -> Split:
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder in FER-2013's layout, of drawn faces."""
     return write_drawn_faces(tmp_path_factory.mktemp("drawn"))
+
+
+@pytest.fixture(scope="session")
+def voteless(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same without FER+ votes, as `prepare` leaves it where there are none."""
+    folder = tmp_path_factory.mktemp("voteless")
+    for split in SPLITS:
+        table = pd.read_parquet(drawn / f"{split}.parquet")
+        table["ferplus_votes"] = [np.zeros(len(ANSWERS), np.int8)] * len(table)
+        table.to_parquet(folder / f"{split}.parquet", index=False)
+    return folder

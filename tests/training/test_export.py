@@ -154,6 +154,15 @@ def test_int8_that_loses_too_much_is_refused(model, drawn, training_command, mon
     assert list(tmp_path.iterdir()) == [model]
 
 
+def test_int8_of_a_model_chosen_by_votes_needs_them(model, voteless, training_command, tmp_path):
+    status, stdout, stderr = training_command(
+        "export", model, "--int8", "--data", voteless, "--output", tmp_path / "out"
+    )
+    assert (status, stdout) == (2, "")
+    assert "No validation image has a majority of FER+ votes" in stderr.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == [model]
+
+
 OFFLINE = """
 import socket, sys
 for name in ("torch", "timm", "fer", "training", "huggingface_hub"):

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import resource
 import shutil
 import socket
@@ -51,6 +52,25 @@ def test_train_leaves_a_whole_model_that_has_learnt(training_command, drawn, tmp
     # A face is asked about once, or twice where it validates better with its mirror image.
     assert metrics["multiply_adds"] == (1 + config.preprocessing.mirrored) * 14_770_816
     assert {path.name for path in tmp_path.iterdir()} == {"tiny", "tiny.ckpt"}
+
+
+@pytest.mark.parametrize("recipe", ["cnn-votes", "ensemble-votes"])
+def test_without_votes_a_recipe_that_chooses_by_them_is_refused_before_it_begins(
+    recipe, training_command, voteless, tmp_path
+):
+    arguments = ["train", recipe, "--data", voteless, "--images", 128, "--out", tmp_path / "run"]
+    arguments += ["epochs=1"] if recipe == "cnn-votes" else []
+    status, _, stderr = training_command(*arguments)
+    assert status == 2, stderr
+    *before, sentence = stderr.splitlines()
+    assert sentence.startswith("training: No validation image has a majority of FER+ votes")
+    assert "fer2013new.csv" in sentence
+    assert not any("validation" in line for line in before)
+    assert not list(tmp_path.iterdir())
+    if recipe == "cnn-votes":
+        way_out = re.search(r"choose_by=label votes_weight=0", sentence).group().split()
+        status, _, stderr = training_command(*arguments, *way_out)
+        assert status == 0, stderr
 
 
 def in_a_process(*arguments: object, **options) -> subprocess.Popen:

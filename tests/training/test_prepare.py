@@ -33,6 +33,8 @@ def test_the_official_csv(official_csv, tmp_path, pixels):
     remarks = prepare(official_csv, tmp_path / "out")
     assert "train has 3 images, officially 28,709." in remarks
     assert any("test has no FER+ votes" in remark for remark in remarks)
+    assert "fer2013new.csv" in remarks[-1]
+    assert "choose_by=label votes_weight=0" in remarks[-1]
     train, test = (load_split(tmp_path / "out", name) for name in ("train", "test"))
     assert train.labels.tolist() == [3, 0, 2]
     assert train.rows.tolist() == [0, 1, 4]
