@@ -1,14 +1,25 @@
 """What the pages of work in the background share: how it is found, headed, left and deleted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
 from app.server.background import Store, Work
+from fer.errors import NoLongerKept
 
-W = TypeVar("W", bound=Work)
+W = TypeVar("W", bound=Work[Any])
+
+
+@contextmanager
+def while_kept() -> Iterator[None]:
+    """Draw what came of work; if that was dropped since, run the page anew, which says so."""
+    try:
+        yield
+    except NoLongerKept:
+        st.rerun()
 
 
 @dataclass(frozen=True)
@@ -89,7 +100,8 @@ class WorkPage(Generic[W]):
                     args=(lambda: self.forget(work),),
                     key="forget",
                 )
-        (watch if running else result)(work)
+        with while_kept():
+            (watch if running else result)(work)
 
 
 @st.dialog("Delete this result?")

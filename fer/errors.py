@@ -43,6 +43,10 @@ class TooMuch(FerError):
     """More than the server takes at once: files, bytes, or batches at a time."""
 
 
+class NoLongerKept(FerError):
+    """A result was deleted, or its time is over."""
+
+
 class UnreadableArchive(FerError):
     """The bytes are not a zip archive, or its index is damaged."""
 

@@ -1,10 +1,12 @@
 """The faces of a batch: page by page, each with a way to its photo, and to be labelled."""
 
 from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+from PIL import Image
 
 from app.batch.labelling import show_labelling
 from app.choice import ORDERS, ordered
@@ -13,6 +15,7 @@ from app.server.jobs import Job
 from app.shared import plain
 from fer.columns import PROBABILITIES
 from fer.emotions import EMOTIONS
+from fer.errors import NoLongerKept
 from fer.wording import named
 
 GALLERY = 48  # faces on a page
@@ -21,7 +24,7 @@ GALLERY = 48  # faces on a page
 def show_gallery(job: Job, rows: pd.DataFrame) -> None:
     """Show the faces of rows, page by page, or one after the other to be labelled."""
     faces = rows[rows["emotion"].notna()]
-    kept = faces[faces.index.isin(list(job.crops))]
+    kept = faces[faces.index.isin(list(job.result.crops))]
     if kept.empty:
         st.caption("No faces here.")
         return
@@ -45,7 +48,7 @@ def show_gallery(job: Job, rows: pd.DataFrame) -> None:
         )
     kept = ordered(kept, order)
     if labelling:
-        show_labelling(job, kept)
+        show_labelling(job, kept.index.tolist())
         return
     pages = -(-len(kept) // GALLERY)
     page = st.pagination(pages, key=f"page-{pages}") if pages > 1 else 1
@@ -73,13 +76,13 @@ def show_thumbnail(job: Job, index: int, row: Mapping[Hashable, Any]) -> None:
     said = said_of(row)
     with st.container(gap="xxsmall"):
         st.image(
-            job.crops[index],
+            job.result.crops[index],
             caption=said,
             width="stretch",
             alt=f"Face {row['face']} of {row['path']}: {said}",
         )
         name = str(row["path"])
-        if name in job.pictures:
+        if name in job.result.pictures:
             st.button(
                 plain(name.rpartition("/")[2]),
                 key=f"photo-{index}",
@@ -93,9 +96,15 @@ def show_thumbnail(job: Job, index: int, row: Mapping[Hashable, Any]) -> None:
             st.caption(plain(name))
 
 
-@st.dialog("The face in its photo", width="large")
 def open_photo(job: Job, path: str, face: int) -> None:
     """Show a photo with the boxes of its faces, one of them marked."""
+    with suppress(NoLongerKept):  # the page, which runs next, says so
+        picture = with_faces(job.result.pictures[path], job.rows_of(path), marked=face)
+        show_photo(picture, path, face)
+
+
+@st.dialog("The face in its photo", width="large")
+def show_photo(picture: Image.Image, path: str, face: int) -> None:
+    """Show a picture of a photo with its faces, and the photo's name."""
     st.text(path)
-    picture = with_faces(job.pictures[path], job.rows_of(path), marked=face)
     st.image(jpeg(picture), width="stretch", alt=f"{path} with its faces; marked is face {face}")

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app.server.jobs import Job, to_csv
+from app.work import while_kept
 from fer.emotions import EMOTIONS
 
 FACE_SIDE = 224  # pixels
@@ -47,14 +48,16 @@ def labels_table(rows: pd.DataFrame, labels: dict[int, str]) -> pd.DataFrame:
 
 
 @st.fragment
-def show_labelling(job: Job, faces: pd.DataFrame) -> None:
+@while_kept()
+def show_labelling(job: Job, faces: list[int]) -> None:
     """Show the faces one by one, without the model's answer, and take what the visitor says.
 
     Args:
-        faces: the rows to label, in their order.
+        faces: which rows of the table to label, in their order. Not the rows themselves: the
+            fragment keeps what it is given as long as the page is open.
     """
     labels = labels_of(job)
-    left = [index for index in faces.index.tolist() if index not in labels]
+    left = [index for index in faces if index not in labels]
     # What was skipped comes again at the end, in the order in which it was.
     places = {index: place for place, index in enumerate(skipped_of(job))}
     waiting = sorted(left, key=lambda index: places.get(index, -1))
@@ -63,7 +66,7 @@ def show_labelling(job: Job, faces: pd.DataFrame) -> None:
     if waiting:
         index = waiting[0]
         with st.container(horizontal=True, gap="large"):
-            st.image(job.crops[index], width=FACE_SIDE, alt="The face to label")
+            st.image(job.result.crops[index], width=FACE_SIDE, alt="The face to label")
             with st.container(width=460):
                 st.caption("What does it show? The keys 1 to 7 do the same.")
                 with st.container(horizontal=True):

@@ -16,7 +16,7 @@ from app.pictures import offer_pictures, with_faces, zipped
 from app.report import offer_report
 from app.server.jobs import Job, to_csv, to_excel_csv, to_pandas, to_parquet
 from app.shared import show_rows
-from app.work import WorkPage
+from app.work import WorkPage, while_kept
 from fer.emotions import EMOTIONS
 from fer.wording import counted, duration
 
@@ -50,6 +50,7 @@ def downloads(label: str, name: str, table: Callable[[], pa.Table]) -> None:
 
 
 @st.fragment(run_every=1.0)
+@while_kept()
 def watch(job: Job) -> None:
     """Show a job at work, anew every second, and the whole page once it has ended."""
     if not job.running:
@@ -105,15 +106,16 @@ def show_summary(job: Job, table: pd.DataFrame) -> None:
 
 def show_result(job: Job) -> None:
     """Show what came of a job that has ended."""
-    packed = job.table()
-    table = to_pandas(packed)
+    table = job.frame()
     show_summary(job, table)
     st.header("Faces and files")
     rows = select(table, ask_choice())
+    chosen = rows.index.to_numpy()
     label = f"{len(rows):,} rows" if len(rows) == len(table) else f"{len(rows):,} rows chosen"
     with st.container(horizontal=True):
-        downloads(label, "emotions", lambda: packed.take(rows.index.to_numpy()))
-        if job.pictures:
+        # From the job anew: a button keeps what it is given as long as the page is open.
+        downloads(label, "emotions", lambda: job.table().take(chosen))
+        if job.result.pictures:
             download_pictures(job)
         offer_report("Report: the whole batch", partial(batch_report, job), "batch-report")
     gallery, rest = st.tabs(["Faces", "Table"])
@@ -128,10 +130,10 @@ def show_result(job: Job) -> None:
 def download_pictures(job: Job) -> None:
     """Offer the photos with their boxes as a zip, their faces shown or hidden."""
     offer_pictures(
-        f"{counted(len(job.pictures), 'picture')} as a zip",
+        f"{counted(len(job.result.pictures), 'picture')} as a zip",
         lambda hiding: zipped(
             (path, with_faces(data, job.rows_of(path), hiding=hiding))
-            for path, data in job.pictures.items()
+            for path, data in job.result.pictures.items()
         ),
         "emotions.zip",
         "application/zip",

@@ -10,22 +10,59 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+import pyarrow as pa
 
 from app.server.memory import release_memory
-from fer.errors import FerError, TooMuch
+from fer.errors import FerError, NoLongerKept, TooMuch
+
+CHUNK = 512  # rows kept as dictionaries before they are packed, to a tenth of their size
 
 log = logging.getLogger(__name__)
 
 
-class Work(ABC):
+class Result:
+    """What came of work so far: a table that grows, safe to use from any thread."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._packed: list[pa.Table] = []
+        self._rows: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
+
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        """Append rows of the table."""
+        with self._lock:
+            self._rows += rows
+            if len(self._rows) >= CHUNK:
+                self._packed.append(pa.Table.from_pylist(self._rows, schema=self._schema))
+                self._rows = []
+
+    def table(self) -> pa.Table:
+        """Return the rows so far, with all columns."""
+        with self._lock:
+            parts = [*self._packed, pa.Table.from_pylist(self._rows, schema=self._schema)]
+        return pa.concat_tables(parts)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes, roughly."""
+        return self.table().nbytes
+
+
+R = TypeVar("R", bound=Result)
+
+
+class Work(ABC, Generic[R]):
     """Something that is being done, or was."""
 
-    def __init__(self, name: str, on_end: Callable[[], None]) -> None:
+    def __init__(self, name: str, result: R, on_end: Callable[[], None]) -> None:
         self.id = secrets.token_urlsafe(24)
         self.name = name
         self.failure: str | None = None
         """What ended it before its time, other than `cancel`."""
+        self._result: R | None = result
         self._on_end = on_end
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -42,9 +79,31 @@ class Work(ABC):
         """Drop what is not needed any more once the work has ended."""
 
     @property
-    @abstractmethod
-    def nbytes(self) -> int:
-        """Bytes that the result takes, roughly."""
+    def result(self) -> R:
+        """What came of it so far; to be asked for anew each time, lest it outlives `drop`.
+
+        Raises:
+            NoLongerKept: if it was dropped.
+        """
+        result = self._result
+        if result is None:
+            raise NoLongerKept(
+                "This result is no longer kept: it was deleted, or its time is over."
+            )
+        return result
+
+    def table(self) -> pa.Table:
+        """Return the rows so far, with all columns.
+
+        Raises:
+            NoLongerKept: if they were dropped.
+        """
+        return self.result.table()
+
+    def drop(self) -> None:
+        """Stop, and let go of the result, for pages that are open hold the work itself."""
+        self.cancel()
+        self._result = None
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -95,7 +154,7 @@ class Work(ABC):
             self._on_end()
 
 
-W = TypeVar("W", bound=Work)
+W = TypeVar("W", bound=Work[Any])
 
 
 class Store(Generic[W]):
@@ -157,7 +216,7 @@ class Store(Generic[W]):
         with self._lock:
             work = self._works.pop(id_, None)
         if work:
-            work.cancel()
+            work.drop()
 
     def _drop_in_time(self) -> None:
         """See that results go when their time is over, whoever comes: one timer for all."""
@@ -180,7 +239,7 @@ class Store(Generic[W]):
         ended = [work for work in self._works.values() if not work.running]
         total = 0
         for rank, work in enumerate(sorted(ended, key=lambda work: work.age)):
-            total += work.nbytes
+            total += work.result.nbytes
             beyond = rank and (rank >= self.kept or total > self.kept_bytes)
             if beyond or work.age > self.kept_seconds:
-                del self._works[work.id]
+                self._works.pop(work.id).drop()

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from app.server.background import Store, Work
+from app.server.background import Result, Store, Work
 from app.server.uploads import Batch
 from fer.columns import Status
 from fer.emotions import EMOTIONS
@@ -33,7 +33,6 @@ PICTURE_SIDE = 800  # pixels
 PICTURES_BYTES = 50_000_000
 """What a batch's small pictures of its photos may take; some 800 of them."""
 READERS = 2  # what is read is at hand, and may unpack to much: few at a time
-CHUNK = 512  # rows kept as dictionaries before they are packed, to a tenth of their size
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +61,25 @@ class Progress:
         return (self.total - self.done) / self.rate if self.done else None
 
 
-class Job(Work):
+class Scored(Result):
+    """The table of a batch, and pictures of its faces."""
+
+    def __init__(self) -> None:
+        super().__init__(SCHEMA)
+        self.crops: dict[int, bytes] = {}
+        """JPEGs of the first faces of each emotion, by their row in the table."""
+        self.pictures: dict[str, bytes] = {}
+        """JPEGs of the photos that these faces are of, small, by path; as many as fit in
+        `PICTURES_BYTES`."""
+        self.pictures_bytes = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that table and pictures take, roughly."""
+        return super().nbytes + sum(map(len, list(self.crops.values()))) + self.pictures_bytes
+
+
+class Job(Work[Scored]):
     """A batch that is being scored, or was."""
 
     def __init__(
@@ -71,20 +88,12 @@ class Job(Work):
         recognizer: Recognizer,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__(batch.name, on_end)
+        super().__init__(batch.name, Scored(), on_end)
         self.skipped = batch.skipped
         self.model = recognizer.name
-        self.crops: dict[int, bytes] = {}
-        """JPEGs of the first faces of each emotion, by their row in the table."""
-        self.pictures: dict[str, bytes] = {}
-        """JPEGs of the photos that these faces are of, small, by path; as many as fit in
-        `PICTURES_BYTES`."""
-        self._pictures_bytes = 0
         self._entries: Sequence[Entry] = batch.entries
         self._total = len(batch.entries)
         self._recognizer = recognizer
-        self._packed: list[pa.Table] = []
-        self._rows: list[dict[str, Any]] = []
         self._done = self._faces = self._errors = self._count = 0
         self._cropped: Counter[str] = Counter()
 
@@ -98,12 +107,6 @@ class Job(Work):
         with self._lock:
             return Progress(self._total, self._done, self._faces, self._errors, self.seconds)
 
-    def table(self) -> pa.Table:
-        """Return the rows so far, with all columns."""
-        with self._lock:
-            parts = [*self._packed, pa.Table.from_pylist(self._rows, schema=SCHEMA)]
-        return pa.concat_tables(parts)
-
     def frame(self) -> pd.DataFrame:
         """Return the rows so far for pandas."""
         return to_pandas(self.table())
@@ -111,12 +114,6 @@ class Job(Work):
     def rows_of(self, path: str) -> list[dict[str, Any]]:
         """Return the rows of one photo."""
         return self.table().filter(pa.compute.field("path") == path).to_pylist()
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that the result takes, roughly."""
-        crops = sum(map(len, list(self.crops.values())))
-        return self.table().nbytes + crops + self._pictures_bytes
 
     def work(self) -> None:
         """Score the batch."""
@@ -131,15 +128,13 @@ class Job(Work):
     def _add(self, entry: Entry, rows: list[dict[str, Any]]) -> None:
         crops = self._cut(entry, rows)
         with self._lock:
-            self.crops |= {self._count + index: crop for index, crop in crops.items()}
-            self._rows += rows
+            result = self.result
+            result.crops |= {self._count + index: crop for index, crop in crops.items()}
+            result.add(rows)
             self._count += len(rows)
             self._done += 1
             self._faces += count_faces(rows)
             self._errors += sum(row["status"] == Status.ERROR for row in rows)
-            if len(self._rows) >= CHUNK:
-                self._packed.append(pa.Table.from_pylist(self._rows, schema=SCHEMA))
-                self._rows = []
 
     def _cut(self, entry: Entry, rows: list[dict[str, Any]]) -> dict[int, bytes]:
         """Cut out the faces that the gallery has room for; the photo is read again for them."""
@@ -171,14 +166,15 @@ class Job(Work):
 
     def _keep_picture(self, path: str, photo: Image.Image) -> None:
         """Keep a small picture of a photo, from which its faces are shown in their place."""
-        if self._pictures_bytes >= PICTURES_BYTES:
+        result = self.result
+        if result.pictures_bytes >= PICTURES_BYTES:
             return
         small = photo.copy()
         small.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
         buffer = io.BytesIO()
         small.save(buffer, "JPEG", quality=80)
-        self.pictures[path] = buffer.getvalue()
-        self._pictures_bytes += len(self.pictures[path])
+        result.pictures[path] = buffer.getvalue()
+        result.pictures_bytes += len(result.pictures[path])
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:

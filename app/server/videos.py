@@ -4,14 +4,11 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import pyarrow as pa
-
-from app.server.background import Store, Work
-from app.server.jobs import CHUNK, CROP_SIDE
+from app.server.background import CHUNK, Result, Store, Work
+from app.server.jobs import CROP_SIDE
 from fer.columns import Status
 from fer.faces.boxes import Box
 from fer.recognizer import Recognizer
-from fer.scoring.local import Rows
 from fer.scoring.parquet_output import schema
 from fer.scoring.rows import safe_path
 from fer.video.annotated import draw
@@ -50,11 +47,25 @@ class Progress:
         return self.stage_seconds * (1 - self.share) / self.share if self.share else None
 
 
-class VideoWork(Work):
-    """A video that is being scored, or was.
+class Watched(Result):
+    """The table of a video and what is made of it, with its file: the page shows any frame."""
 
-    Its file stays in memory with its result, so that the page can show any frame of it.
-    """
+    def __init__(self, data: bytes) -> None:
+        super().__init__(SCHEMA)
+        self.data = data
+        self.annotated: bytes | None = None
+        """The video with boxes and names, once it is made."""
+        self.portraits: dict[int, bytes] = {}
+        """JPEGs of the people who are seen longest, by their track."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the video and all that came of it take, roughly."""
+        return len(self.data) + len(self.annotated or b"") + super().nbytes
+
+
+class VideoWork(Work[Watched]):
+    """A video that is being scored, or was."""
 
     def __init__(
         self,
@@ -81,33 +92,21 @@ class VideoWork(Work):
         Raises:
             UnreadableVideo: if it cannot be opened.
         """
-        super().__init__(name, on_end)
-        self.data = data
+        super().__init__(name, Watched(data), on_end)
         self.model = recognizer.name
         self.every = every
         self.smoothing = smoothing
         self.drawing = False
         """Whether all is scored and the boxes are being drawn."""
-        self.annotated: bytes | None = None
-        """The video with boxes and names, once it is made."""
         self.problem: str | None = None
         """What is wrong with the video."""
-        self.portraits: dict[int, bytes] = {}
-        """JPEGs of the people who are seen longest, by their track."""
         self._annotate = annotated
         self._recognizer = recognizer
-        self._packed: list[pa.Table] = []
-        self._rows: Rows = []
         self._reached = 0.0
         self._frames = self._faces = 0
         self._stage_began = 0.0
         with Video(data) as video:
             self.total = video.duration
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that the video and its result take, roughly."""
-        return len(self.data) + len(self.annotated or b"") + self.table().nbytes
 
     def progress(self) -> Progress:
         """Return how far it is."""
@@ -121,12 +120,6 @@ class VideoWork(Work):
                 self.seconds - self._stage_began,
             )
 
-    def table(self) -> pa.Table:
-        """Return the rows so far, with all columns."""
-        with self._lock:
-            parts = [*self._packed, pa.Table.from_pylist(self._rows, schema=SCHEMA)]
-        return pa.concat_tables(parts)
-
     def work(self) -> None:
         """Score the video, cut out portraits, and draw the boxes."""
         self._score()
@@ -139,19 +132,16 @@ class VideoWork(Work):
 
     def _score(self) -> None:
         timeline = Timeline(SMOOTHING if self.smoothing else 0)
-        with Video(self.data) as video:
+        with Video(self.result.data) as video:
             for rows in score_frames(
                 video, self._recognizer, timeline,
                 path=safe_path(self.name), every=self.every, stop=self._stop,
             ):  # fmt: skip
                 with self._lock:
-                    self._rows += rows
+                    self.result.add(rows)
                     self._reached = rows[0]["time"]
                     self._frames += rows[0]["status"] != Status.ERROR
                     self._faces += sum(row.get("emotion") is not None for row in rows)
-                    if len(self._rows) >= CHUNK:
-                        self._packed.append(pa.Table.from_pylist(self._rows, schema=SCHEMA))
-                        self._rows = []
             self.problem = video.problem
 
     def _cut_portraits(self) -> None:
@@ -161,7 +151,7 @@ class VideoWork(Work):
         longest = faces["track"].value_counts().index[:PORTRAITS]
         best = faces[faces["track"].isin(longest)].sort_values("detection").groupby("track").tail(1)
         for row in best.to_dict("records"):
-            with Video(self.data) as video:
+            with Video(self.result.data) as video:
                 moment = video.frame_at(row["time"])
             if moment is None:
                 continue
@@ -169,19 +159,19 @@ class VideoWork(Work):
             square = framing.square(Box(row["x1"], row["y1"], row["x2"], row["y2"]), *image.size)
             buffer = io.BytesIO()
             image.resize((CROP_SIDE, CROP_SIDE), box=square).save(buffer, "JPEG", quality=85)
-            self.portraits[int(row["track"])] = buffer.getvalue()
+            self.result.portraits[int(row["track"])] = buffer.getvalue()
 
     def _draw(self) -> None:
         with self._lock:
             self.drawing, self._reached, self._stage_began = True, 0.0, self.seconds
         file = io.BytesIO()
         rows = (row for batch in self.table().to_batches(CHUNK) for row in batch.to_pylist())
-        with Video(self.data) as video:
-            for time in draw(self.data, video, rows, file):
+        with Video(self.result.data) as video:
+            for time in draw(self.result.data, video, rows, file):
                 self._reached = time
                 if self._stop.is_set():
                     return
-        self.annotated = file.getvalue()
+        self.result.annotated = file.getvalue()
 
 
 class Videos(Store[VideoWork]):

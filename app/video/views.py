@@ -1,5 +1,6 @@
 """The video page's views: a video at work, and what came of it."""
 
+from functools import partial
 from typing import Any, cast
 
 import pandas as pd
@@ -12,7 +13,7 @@ from app.server.videos import VideoWork
 from app.shared import show_rows
 from app.video.people import BRIEF, Person, changes, people, probabilities
 from app.video.ways_in import videos
-from app.work import WorkPage
+from app.work import WorkPage, while_kept
 from fer.columns import Status
 from fer.drawing import draw_labels
 from fer.faces.tracks import PATIENCE
@@ -28,6 +29,7 @@ STILL_SIDE = 1280  # pixels of a frame on the page
 
 
 @st.fragment(run_every=1.0)
+@while_kept()
 def watch(work: VideoWork) -> None:
     """Show a video at work, anew every second, and the whole page once it has ended."""
     if not work.running:
@@ -51,8 +53,8 @@ def downloads(work: VideoWork) -> None:
         ("CSV", "csv", "text/csv", lambda: to_csv(work.table())),
         ("Parquet", "parquet", "application/vnd.apache.parquet", lambda: to_parquet(work.table())),
     ]
-    if work.annotated:
-        kinds.append(("Video with boxes", "mp4", "video/mp4", lambda: work.annotated or b""))
+    if work.result.annotated:
+        kinds.append(("Video with boxes", "mp4", "video/mp4", lambda: work.result.annotated or b""))
     with st.container(horizontal=True):
         for label, ending, mime, make in kinds:
             st.download_button(
@@ -72,7 +74,7 @@ def show_person(person: Person, work: VideoWork, end: float) -> None:
         left, right = st.columns([1, 4], vertical_alignment="center")
         main = max(person.shares, key=lambda emotion: person.shares[emotion])
         with left:
-            if picture := work.portraits.get(person.track):
+            if picture := work.result.portraits.get(person.track):
                 st.image(picture, width=96, alt=f"Person {person.track}")
             st.markdown(f"**{person.track} · {main}** {percent(person.shares[main])}")
             st.caption(f"seen for {duration(person.seconds)}")
@@ -87,7 +89,7 @@ def show_person(person: Person, work: VideoWork, end: float) -> None:
                     at=st.session_state.get("moment"),
                 ),
                 key=f"timeline-{person.track}",
-                on_select=lambda: jump(f"timeline-{person.track}"),
+                on_select=partial(jump, f"timeline-{person.track}"),
                 selection_mode="points",
                 config={"displayModeBar": False},
                 alt=f"Person {person.track} over time: "
@@ -108,29 +110,29 @@ def show_moment(work: VideoWork, table: pd.DataFrame) -> None:
     chosen = st.session_state.get("moment", times[0])
     st.session_state.moment = min(times, key=lambda time: abs(time - chosen))
     time = st.select_slider("Moment", times, format_func=lambda time: f"{time:.2f} s", key="moment")
-    show_frame(work, table, time)
+    rows = table[(table["time"] == time) & table["track"].notna()]
+    show_frame(work, rows, time)
     if st.session_state.pop("clicked", False):
         # The timeline stands far below the slider: what is asked for comes to where one looks.
-        st.dialog(f"At {time:.2f} s", width="large")(show_frame)(work, table, time, "-clicked")
+        st.dialog(f"At {time:.2f} s", width="large")(show_frame)(work, rows, time, "-clicked")
 
 
-def show_frame(work: VideoWork, table: pd.DataFrame, time: float, suffix: str = "") -> None:
+def show_frame(work: VideoWork, rows: pd.DataFrame, time: float, suffix: str = "") -> None:
     """Show the frame at a time with its boxes, and what each face shows.
 
     Args:
         work: the video.
-        table: the rows that were scored.
-        time: of one of them.
+        rows: its faces. No more of the table, for a dialog keeps what it is given.
+        time: in seconds, as the rows have it.
         suffix: of the keys, where a frame is shown twice.
     """
-    with Video(work.data) as video:
+    with Video(work.result.data) as video:
         moment = video.frame_at(time)
     if moment is None:
         st.warning("This frame cannot be read again.", icon=":material/broken_image:")
         return
     photo = upright(moment, STILL_SIDE)
     scale = photo.image.width / photo.size[0]
-    rows = table[(table["time"] == time) & table["track"].notna()]
     plain = rows.astype(object).where(rows.notna(), None)
     faces = cast(list[dict[str, Any]], plain.to_dict("records"))
     labels = labels_at(time, faces)

@@ -197,3 +197,29 @@ def test_fits_a_phone(browser: Browser, address: str, mixed):
     wait_for_result(page)
     assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
     context.close()
+
+
+def test_a_result_deleted_in_one_tab_is_gone_in_the_other(page, mixed):
+    start(page, mixed)
+    wait_for_result(page)
+    page.wait_for_url("**batch=*")
+    others = [page.context.new_page() for _ in range(2)]
+    for other in others:
+        other.goto(page.url)
+        wait_for_result(other)
+    others[0].get_by_role("button", name="Label these faces").click()
+    others[0].get_by_role("button", name="Skip").wait_for()
+    page.get_by_role("button", name="Delete this result").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.locator("input[type=file]").wait_for(state="attached")
+    others[0].get_by_role("button", name="happy Shortcut").click()
+    expect(others[0].get_by_text("no longer kept")).to_be_visible()
+    for label in ("CSV: ", "Report"):
+        button = others[1].get_by_test_id("stDownloadButton").filter(has_text=label).first
+        button.get_by_role("button").click()
+        expect(button.get_by_text("Failed to generate file")).to_be_visible()
+    others[1].get_by_role("button", name="0.jpg", exact=True).click()
+    expect(others[1].get_by_text("no longer kept")).to_be_visible()
+    expect(others[1].get_by_role("dialog")).to_have_count(0)
+    for other in others:
+        expect(other.get_by_test_id("stException")).to_have_count(0)

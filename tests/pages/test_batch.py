@@ -1,17 +1,22 @@
+import gc
 import io
 import time
 import zipfile
 
+import pandas as pd
 import pytest
+import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from app.batch.ways_in import jobs
 from app.pictures import with_faces, zipped
 from app.server.archives import unzip
 from app.server.jobs import Jobs
 from app.server.uploads import Limits
 from app.shared import load_recognizer
 from fer.emotions import EMOTIONS
+from fer.errors import NoLongerKept
 from tests.conftest import ROOT
 from tests.pages.conftest import jpeg, open_page
 
@@ -189,6 +194,34 @@ def test_a_deleted_result_is_gone_for_all(mixed):
     assert "no longer kept" in open_page("batch", batch=id_).warning[0].value
 
 
+def test_a_page_that_is_open_has_nothing_of_a_result_that_was_deleted(monkeypatch, face):
+    made = []
+    button = st.download_button
+
+    def noted(label, data, *args, **options):
+        made.append(data)
+        return button(label, data, *args, **options)
+
+    monkeypatch.setattr(st, "download_button", noted)
+    app = score_zip(packed({"here-alone.jpg": face}))
+    app.button(key="labelling-button").click().run()
+    assert len(made) >= 7
+    assert all(len(make()) > 100 for make in made)
+    jobs().forget(address(app))
+    for make in made:
+        with pytest.raises(NoLongerKept):
+            make()
+    gc.collect()
+    assert not [
+        table
+        for table in gc.get_objects()
+        if type(table) is pd.DataFrame and "path" in table and "here-alone.jpg" in [*table.path]
+    ]
+    app.button(key="label-happy").click().run()
+    assert not app.exception
+    assert "no longer kept" in app.warning[0].value
+
+
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
@@ -264,10 +297,10 @@ def test_a_face_that_is_skipped_is_skipped_in_its_batch_alone(mixed, scored):
 def test_a_batch_s_pictures_are_small_and_hide_faces(mixed):
     job = Jobs().start(unzip("trip.zip", mixed), load_recognizer("cnn"))
     assert job.wait(PATIENCE)
-    assert list(job.pictures) == ["a/=1.jpg", "a/2.jpg"]
+    assert list(job.result.pictures) == ["a/=1.jpg", "a/2.jpg"]
     data = zipped(
         (path, with_faces(picture, job.rows_of(path), hiding="covered"))
-        for path, picture in job.pictures.items()
+        for path, picture in job.result.pictures.items()
     )
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.namelist() == ["a__1-emotions.jpg", "a_2-emotions.jpg"]

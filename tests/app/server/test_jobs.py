@@ -1,6 +1,8 @@
+import gc
 import io
 import threading
 import time
+import weakref
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,7 +12,7 @@ from PIL import Image
 from app.server import jobs as module
 from app.server.jobs import Jobs, Progress, to_csv, to_excel_csv, to_pandas, to_parquet
 from app.server.uploads import Batch
-from fer.errors import NothingToScore, TooMuch
+from fer.errors import NoLongerKept, NothingToScore, TooMuch
 from fer.scoring.csv_output import HEADER
 from fer.scoring.folder import Entry
 from fer.scoring.parquet_output import SCHEMA
@@ -61,8 +63,8 @@ def test_a_batch_is_scored_in_the_background(recognizer, face):
     progress = job.progress()
     assert (progress.total, progress.done, progress.faces, progress.errors) == (3, 3, 1, 1)
     assert store.find(job.id) is job
-    assert list(job.crops) == [0]
-    assert Image.open(io.BytesIO(job.crops[0])).size == (112, 112)
+    assert list(job.result.crops) == [0]
+    assert Image.open(io.BytesIO(job.result.crops[0])).size == (112, 112)
 
 
 def test_downloads_are_what_the_command_line_writes(recognizer, face):
@@ -119,10 +121,10 @@ def test_what_nobody_foresaw_ends_the_job_and_keeps_what_is_done(recognizer, mon
 
 def test_the_gallery_keeps_so_many_of_an_emotion(recognizer, face, monkeypatch):
     monkeypatch.setattr(module, "CROPS_EACH", 2)
-    monkeypatch.setattr(module, "CHUNK", 2)
+    monkeypatch.setattr("app.server.background.CHUNK", 2)
     job = Jobs().start(batch(face, face, face), recognizer)
     assert job.wait(PATIENCE)
-    assert sorted(job.crops) == [0, 1]
+    assert sorted(job.result.crops) == [0, 1]
     assert len(job.table()) == 3
 
 
@@ -139,7 +141,7 @@ def test_a_photo_that_has_gone_since_has_no_picture(recognizer, face):
     assert job.wait(PATIENCE)
     assert job.complete
     assert to_pandas(job.table())["emotion"].tolist() == ["happy"]
-    assert job.crops == {}
+    assert job.result.crops == {}
 
 
 def test_ids_cannot_be_guessed_and_an_unknown_one_finds_nothing(recognizer):
@@ -223,6 +225,26 @@ def test_forgetting_stops_and_drops(recognizer):
     gate.open.set()
     assert job.wait(PATIENCE)
     assert not job.complete
+
+
+@pytest.mark.parametrize("end", ["deleted", "expired", "beyond the limits", "deleted at work"])
+def test_whoever_still_knows_a_job_has_nothing_of_a_result_that_is_dropped(recognizer, face, end):
+    store = Jobs(kept_seconds=-1 if end == "expired" else 60, kept=1)
+    gate = Gate(face, after=50)
+    job = store.start(gate.batch, recognizer)
+    result = weakref.ref(job.result)
+    if end == "deleted at work":
+        store.forget(job.id)
+    gate.open.set()
+    assert job.wait(PATIENCE)
+    if end == "beyond the limits":
+        finished(store, recognizer, 1)
+    elif end == "deleted":
+        store.forget(job.id)
+    gc.collect()
+    assert result() is None
+    with pytest.raises(NoLongerKept, match="no longer kept"):
+        job.table()
 
 
 def test_rate_and_time_left():

@@ -1,6 +1,7 @@
 import gc
 import io
 import os
+import sys
 import tempfile
 import time
 import weakref
@@ -40,11 +41,11 @@ def test_a_video_is_scored_and_drawn_in_the_background(recognizer, data):
     assert table.schema == SCHEMA
     assert sorted(set(table["track"].to_pylist())) == [1, 2]
     assert work.progress().frames == 6
-    assert set(work.portraits) == {1, 2}
-    with av.open(io.BytesIO(work.annotated)) as made:
+    assert set(work.result.portraits) == {1, 2}
+    with av.open(io.BytesIO(work.result.annotated)) as made:
         assert made.streams.best("audio") is not None
         assert sum(1 for _ in made.decode(video=0)) == 75
-    assert work.nbytes > len(data) + len(work.annotated)
+    assert work.result.nbytes > len(data) + len(work.result.annotated)
 
 
 def test_a_cancelled_video_keeps_what_is_done(recognizer):
@@ -55,7 +56,7 @@ def test_a_cancelled_video_keeps_what_is_done(recognizer):
     work.cancel()
     assert work.wait(PATIENCE)
     assert work.failure is None
-    assert work.annotated is None
+    assert work.result.annotated is None
 
 
 def test_what_is_no_video_is_refused_at_once(recognizer):
@@ -79,6 +80,8 @@ def test_nothing_is_left_of_a_video_that_is_over(recognizer, data, end, tmp_path
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     opened = set(os.listdir("/proc/self/fd"))
+    data = bytes(bytearray(data))  # which nobody else has
+    held = sys.getrefcount(data)
     store = Videos(kept_seconds=0.01 if end == "expired" else 60)
     work = start(store, data, recognizer, annotated=True)
     if end == "stopped":
@@ -91,6 +94,8 @@ def test_nothing_is_left_of_a_video_that_is_over(recognizer, data, end, tmp_path
     else:
         store.forget(work.id)
     assert store.find(work.id) is None
+    gc.collect()
+    assert sys.getrefcount(data) == held  # a page that is open still knows the work
     gone = weakref.ref(work)
     del work
     gc.collect()
@@ -107,7 +112,7 @@ def test_of_a_video_cut_off_what_is_there_is_shown_and_drawn(recognizer):
     assert "cut off" in work.problem
     assert work.table()["status"].to_pylist()[-1] == "error"
     assert work.progress().faces >= 2
-    with av.open(io.BytesIO(work.annotated)) as made:
+    with av.open(io.BytesIO(work.result.annotated)) as made:
         assert 10 < sum(1 for _ in made.decode(video=0)) < 75
 
 
@@ -120,7 +125,7 @@ def test_a_turned_video_is_scored_and_drawn_upright(recognizer):
     for row in rows:
         box = Box(row["x1"], row["y1"], row["x2"], row["y2"])
         assert person_at(box, crossing(row["time"])) is not None
-    with av.open(io.BytesIO(work.annotated)) as made:
+    with av.open(io.BytesIO(work.result.annotated)) as made:
         frame = next(made.decode(video=0))
         assert (frame.width, frame.height, frame.rotation) == (*SIZE, 0)
 
@@ -149,6 +154,6 @@ def test_of_several_streams_those_that_players_choose_are_taken(recognizer):
     assert work.problem is None
     assert {(row["width"], row["height"]) for row in work.table().to_pylist()} == {SIZE}
     assert work.progress().frames == 2
-    with av.open(io.BytesIO(work.annotated)) as made:
+    with av.open(io.BytesIO(work.result.annotated)) as made:
         assert [stream.type for stream in made.streams] == ["video", "audio"]
         assert sum(1 for _ in made.decode(video=0)) == 25
