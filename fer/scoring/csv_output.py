@@ -15,7 +15,18 @@ from typing import Any, BinaryIO, NamedTuple
 
 from fer.columns import Status
 from fer.files import replacing
-from fer.scoring.output import Output, OutputRefused, Paths, Rows, Run, Sidecar, lock, sync, writing
+from fer.scoring.output import (
+    Output,
+    OutputFailed,
+    OutputRefused,
+    Paths,
+    Rows,
+    Run,
+    Sidecar,
+    lock,
+    sync,
+    writing,
+)
 from fer.scoring.rows import COLUMNS, FLAGS, PHOTOS, TEXT, WHOLE, Layout
 
 EXCEL_MARK = b"\xef\xbb\xbf"
@@ -46,8 +57,15 @@ class StdoutOutput(Output):
         """Do nothing: each photo was printed at once."""
 
     def _print(self, data: bytes) -> None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            # What is left in the buffer would fail once more when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if isinstance(error, BrokenPipeError):  # `… --output - | head`
+                raise
+            raise OutputFailed(f"stdout cannot be written: {error.strerror}.") from error
 
 
 class CsvOutput(Output):

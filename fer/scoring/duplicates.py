@@ -15,6 +15,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
+from fer.errors import FerError
 from fer.faces.images import Photo
 from fer.recognizer import Recognizer
 from fer.scoring.folder import Entry
@@ -23,6 +24,10 @@ from fer.scoring.rows import safe_path
 
 DIGEST_SIZE = 16
 """Bytes; among ten million contents, that two share a digest has a probability of 1.5e-25."""
+
+
+class TemporaryDiskFull(FerError):
+    """There is no room for what is remembered."""
 
 
 class OnceEngine:
@@ -36,7 +41,21 @@ class OnceEngine:
         """Entries so far whose rows are those of an earlier one."""
 
     def __call__(self, entries: Iterable[Entry], stop: threading.Event) -> Iterator[Rows]:
-        """Yield the rows of each entry, in the order of the entries."""
+        """Yield the rows of each entry, in the order of the entries.
+
+        Raises:
+            TemporaryDiskFull: if what is remembered finds no room there.
+        """
+        try:
+            yield from self._score(entries, stop)
+        except sqlite3.OperationalError as error:
+            raise TemporaryDiskFull(
+                f"The temporary disk does not take what is to be remembered ({error}): set TMPDIR "
+                "to a folder with room, or leave out --duplicates once. The same command goes on "
+                "from here."
+            ) from error
+
+    def _score(self, entries: Iterable[Entry], stop: threading.Event) -> Iterator[Rows]:
         known = _Known()
         given: deque[tuple[str, bytes | None]] = deque()
         """What the engine has in hand: path and digest, in order."""

@@ -121,7 +121,8 @@ def list_folder(folder: str | Path, within: Path | None = None) -> Listing:
         raise UnknownFolder(f"{root} {what}: give a folder of photos.")
     fence = os.path.realpath(within) if within is not None else None
     return Listing(
-        lambda listing: _walk_local(listing, os.fspath(root), "", (), fence), os.path.realpath(root)
+        lambda listing: _flat(_walk_local(listing, os.fspath(root), "", (), fence)),
+        os.path.realpath(root),
     )
 
 
@@ -193,13 +194,30 @@ def leads_out(path: str) -> bool:
     return not parts[0] or parts[0][1:2] == ":" or ".." in parts
 
 
+Walk = Iterator["Entry | Walk"]
+"""What is in a folder: its photos, and its folders' walks."""
+
+
+def _flat(walk: Walk) -> Iterator[Entry]:
+    """Walk folder by folder, without recursion: they may lie deeper than Python's stack."""
+    walks = [walk]
+    while walks:
+        found = next(walks[-1], None)
+        if found is None:
+            walks.pop()
+        elif isinstance(found, Entry):
+            yield found
+        else:
+            walks.append(found)
+
+
 def _walk_local(
     listing: Listing,
     folder: str,
     relative: str,
     parents: tuple[tuple[int, int], ...],
     fence: str | None,
-) -> Iterator[Entry]:
+) -> Walk:
     try:
         here = os.stat(folder)
         if (here.st_dev, here.st_ino) in parents:
@@ -220,7 +238,7 @@ def _walk_local(
             if fence is not None and not _is_within(path, fence):
                 yield Entry(shown, partial(fail, errno.EACCES, "The link leads out of the folder"))
                 continue
-            yield from _walk_local(listing, path[:-1], relative + name, parents, fence)
+            yield _walk_local(listing, path[:-1], relative + name, parents, fence)
         elif not is_photo(name, partial(_head, path, fence)):
             listing.skipped += 1
         elif shown != relative + name:
@@ -280,7 +298,9 @@ def _list_remote(url: str) -> Listing:
         raise UnknownFolder(f"{url} does not exist or is not a folder.")
     root = root.rstrip("/")
     return Listing(
-        lambda listing: _walk_remote(listing, system, root, ""), url.rstrip("/"), system=system
+        lambda listing: _flat(_walk_remote(listing, system, root, "")),
+        url.rstrip("/"),
+        system=system,
     )
 
 
@@ -293,7 +313,7 @@ def remote_errors(url: str) -> Iterator[None]:
         raise UnknownFolder(f"{url} cannot be opened: {error or type(error).__name__}.") from error
 
 
-def _walk_remote(listing: Listing, system: Any, folder: str, relative: str) -> Iterator[Entry]:
+def _walk_remote(listing: Listing, system: Any, folder: str, relative: str) -> Walk:
     try:
         found = {
             item["name"].rstrip("/").rsplit("/", 1)[-1]: item["type"]
@@ -308,7 +328,7 @@ def _walk_remote(listing: Listing, system: Any, folder: str, relative: str) -> I
         if is_aside(name.rstrip("/")):
             listing.skipped += 1
         elif name.endswith("/"):
-            yield from _walk_remote(listing, system, path[:-1], relative + name)
+            yield _walk_remote(listing, system, path[:-1], relative + name)
         elif is_photo(name, partial(_remote_head, system, path)):
             yield Entry(relative + name, partial(read_remote, system, path), path)
         else:

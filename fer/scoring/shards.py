@@ -63,7 +63,8 @@ def _walk_tar(listing: Listing, place: Place) -> Iterator[Entry]:
             file.seek(tar.offset)
             if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                 raise tarfile.ReadError(f"it is damaged or cut off at byte {tar.offset:,}")
-    except (tarfile.TarError, OSError, ValueError) as error:
+    except (tarfile.TarError, OSError, ValueError, RecursionError) as error:
+        # tarfile reads a header that only names the next one by recursion.
         reason = getattr(error, "strerror", None) or first_line(error)
         yield Entry(place.short, partial(fail, errno.EIO, f"as a tar, {reason}"))
 
@@ -151,8 +152,12 @@ def list_tables(places: list[Place]) -> Listing:
                 f"{places[0]} has no column of images (struct{{bytes, path}} or bytes): give such "
                 "a file, or one manifest with a column path."
             )
-        with places[0].open() as file:
-            return list_manifest(places[0], pq.read_table(file))
+        try:
+            with places[0].open() as file:
+                table = pq.read_table(file)
+        except (pa.ArrowException, OSError) as error:
+            raise UnreadableTable(f"{places[0]} is damaged: {first_line(error)}") from error
+        return list_manifest(places[0], table)
     types = carried_types(places[0], schemas[0], leave_out={image})
     for place, schema in zip(places, schemas, strict=True):
         for name in (image, *types):
@@ -161,8 +166,7 @@ def list_tables(places: list[Place]) -> Listing:
 
     def walk(listing: Listing) -> Iterator[Entry]:
         for place in places:
-            with place.open() as file:
-                yield from _walk_table(place, pq.ParquetFile(file), image, types)
+            yield from _walk_table(place, image, types)
 
     def total() -> int:
         count = 0
@@ -199,16 +203,15 @@ def _schema(place: Place) -> pa.Schema:
     return schema
 
 
-def _walk_table(
-    place: Place, table: pq.ParquetFile, image: str, types: dict[str, pa.DataType]
-) -> Iterator[Entry]:
+def _walk_table(place: Place, image: str, types: dict[str, pa.DataType]) -> Iterator[Entry]:
     row = 0
     try:
-        for batch in table.iter_batches(ROWS, columns=[image, *types]):
-            values = batch.select(list(types)).to_pylist()
-            for cell, carried in zip(batch[image], values, strict=True):
-                yield _table_entry(place, row, cell.as_py(), carried)
-                row += 1
+        with place.open() as file:
+            for batch in pq.ParquetFile(file).iter_batches(ROWS, columns=[image, *types]):
+                values = batch.select(list(types)).to_pylist()
+                for cell, carried in zip(batch[image], values, strict=True):
+                    yield _table_entry(place, row, cell.as_py(), carried)
+                    row += 1
     except (pa.ArrowException, OSError, *NO_VALUE) as error:
         reason = f"it is damaged from row {row:,} on ({first_line(error)})"
         yield Entry(f"{place.short}/{row}…", partial(fail, errno.EIO, reason))

@@ -11,7 +11,7 @@ from pathlib import Path
 from fer.columns import Status
 from fer.faces.images import Photo
 from fer.recognizer import READ_SIDES, Recognizer
-from fer.scoring.folder import Entry
+from fer.scoring.folder import Entry, shown_name
 from fer.scoring.local import Rows, score_entries
 from fer.scoring.output import Run
 from fer.scoring.rows import count_faces, safe_path
@@ -136,7 +136,7 @@ def score_video(
         try:
             timeline.go_on(table.read())
             before = timeline.last
-            path = safe_path(Path(source).name)
+            path = safe_path(shown_name(Path(source).name))
             with progress(video, "scored") as reached:
                 for rows in score_frames(
                     video, recognizer, timeline,

@@ -1,14 +1,21 @@
 import io
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+import tarfile
+from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 import fer
-from fer.cli import app
+from fer.cli import ERRORS, app
 
 
 @pytest.fixture
@@ -103,3 +110,112 @@ def test_a_pipe_is_named_and_not_waited_for(photos):
     result = CliRunner().invoke(app, ["predict", "--model", "cnn", str(photos / "pipe.jpg")])
     assert result.exit_code == 2
     assert "not a regular file" in result.stderr
+
+
+LATIN = os.fsdecode(b"caf\xe9")
+
+
+def tar(path, *members):
+    with open(path, "wb") as file:
+        for name, kind, data in members:
+            info = tarfile.TarInfo(name)
+            info.type, info.size = kind, len(data)
+            file.write(info.tobuf(tarfile.GNU_FORMAT) + data + bytes(-len(data) % 512))
+        file.write(bytes(1024))
+
+
+def shard_not_utf_8(folder, photo):
+    tar(folder / f"{LATIN}.tar", ("a.jpg", tarfile.REGTYPE, photo))
+    return ["score", folder / f"{LATIN}.tar"], 0, {"caf\\xe9.tar/a.jpg": "ok"}
+
+
+def table_not_utf_8(folder, photo):
+    with open(folder / f"{LATIN}.parquet", "wb") as file:
+        pq.write_table(pa.table({"image": [photo, b"none"]}), file)
+    rows = {"caf\\xe9.parquet/0": "ok", "caf\\xe9.parquet/1": "error"}
+    return ["score", folder / f"{LATIN}.parquet"], ERRORS, rows
+
+
+def video_not_utf_8(folder, photo):
+    first = Image.open(io.BytesIO(photo))
+    second = first.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    first.save(folder / f"{LATIN}.gif", save_all=True, append_images=[second], duration=1000)
+    return ["video", folder / f"{LATIN}.gif"], 0, {"caf\\xe9.gif": "ok"}
+
+
+def manifest_of_a_damaged_page(folder, photo):
+    path = folder / "m.parquet"
+    pq.write_table(pa.table({"path": [f"{number}.jpg" for number in range(9)]}), path)
+    data = path.read_bytes()
+    path.write_bytes(data[:4] + bytes([255]) * 60 + data[64:])
+    return ["score", path], 2, "m.parquet is damaged: "
+
+
+def shard_of_headers_upon_headers(folder, photo):
+    long = ("x", tarfile.GNUTYPE_LONGNAME, b"a.jpg\0")
+    first, last = ("0.jpg", tarfile.REGTYPE, photo), ("a.jpg", tarfile.REGTYPE, photo)
+    tar(folder / "s.tar", first, *[long] * 2000, last)
+    return ["score", folder / "s.tar"], ERRORS, {"s.tar/0.jpg": "ok", "s.tar": "error"}
+
+
+def folders_deeper_than_the_stack(folder, photo):
+    (folder / "photos").mkdir()
+    deep = folder / "photos"
+    for _ in range(1500):
+        deep /= "d"
+        deep.mkdir()
+    (deep / "a.jpg").write_bytes(photo)
+    return ["score", folder / "photos"], 0, {"d/" * 1500 + "a.jpg": "ok"}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        shard_not_utf_8, table_not_utf_8, video_not_utf_8, manifest_of_a_damaged_page,
+        shard_of_headers_upon_headers, folders_deeper_than_the_stack,
+    ],
+)  # fmt: skip
+def test_whatever_is_wrong_is_a_row_or_a_sentence(make, photos, tmp_path):
+    folder, output = tmp_path / "odd", tmp_path / "out.csv"
+    folder.mkdir()
+    try:
+        command, status, expected = make(folder, (photos / "one.jpg").read_bytes())
+        arguments = [*map(str, command), "--model", "cnn", "-o", str(output)]
+        done = CliRunner().invoke(app, arguments)
+    finally:
+        subprocess.run(["rm", "-rf", folder], check=True)  # pytest would recurse
+    assert isinstance(done.exception, SystemExit | None), repr(done.exception)
+    assert done.exit_code == status, done.stderr
+    assert "Traceback" not in done.stderr
+    if isinstance(expected, str):
+        assert expected in done.stderr
+    else:
+        assert dict(pd.read_csv(output)[["path", "status"]].values) == expected
+
+
+def test_a_full_temporary_disk_is_a_sentence(photos, tmp_path, monkeypatch):
+    def full(name):
+        database = sqlite3.Connection(name)
+        database.execute("PRAGMA max_page_count = 1")
+        return database
+
+    monkeypatch.setattr(sqlite3, "connect", full)
+    arguments = ["score", str(photos), "-o", str(tmp_path / "out.csv"), "--model", "cnn"]
+    done = CliRunner().invoke(app, [*arguments, "--duplicates", "once"])
+    assert done.exit_code == 2, repr(done.exception)
+    assert "fer: The temporary disk" in done.stderr
+    assert "leave out --duplicates once" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk always full")
+@pytest.mark.parametrize("command", ["score", "video"])
+def test_a_full_disk_behind_stdout_is_a_sentence(command, photos, tmp_path):
+    Image.new("RGB", (64, 64)).save(
+        tmp_path / "v.gif", save_all=True, append_images=[Image.new("RGB", (64, 64), "red")]
+    )
+    source = {"score": photos, "video": tmp_path / "v.gif"}[command]
+    line = [sys.executable, "-m", "fer", command, str(source), "-o", "-", "--model", "cnn"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "fer: stdout cannot be written: No space left on device."
