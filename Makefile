@@ -1,5 +1,6 @@
 # make app      install, then open the app on http://localhost:8501
-# make test     install, then run all tests
+# make test     install, then run the tests, but for those that need a browser, a fresh
+#               environment, Ray or the Hub
 # make coverage the same, and how much of fer/, app/ and training/ the tests run
 # make style    format and sort imports;  make quality   what CI checks of it, types, and
 #               which way imports point

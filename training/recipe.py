@@ -43,7 +43,7 @@ class Recipe:
     """How many layers learn, from the last: 0 is the head alone, -1 everything."""
     trunk_passes: Annotated[int, Range(0)] = 0
     """Over how many augmented passes the frozen trunk is run, once, and its answers kept; 0 runs it
-    anew every epoch. See `training.trunk`."""
+    anew every epoch. For efficientnet_v2_l alone, see `training.trunk`."""
     trunk_below: Annotated[int, Range(0)] = 0
     """How many layers at least, from the last, do not belong to that trunk: experiments that
     unfreeze different numbers share one."""
