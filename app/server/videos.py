@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from app.server.background import CHUNK, Result, Store, Work
 from app.server.jobs import CROP_SIDE
@@ -123,7 +124,8 @@ class VideoWork(Work[Watched]):
     def work(self) -> None:
         """Score the video, cut out portraits, and draw the boxes."""
         self._score()
-        self._cut_portraits()
+        if not self.cancelling:
+            self._cut_portraits()
         if self._annotate and not self.cancelling:
             self._draw()
 
@@ -150,16 +152,21 @@ class VideoWork(Work[Watched]):
         framing = self._recognizer.config.preprocessing.framing
         longest = faces["track"].value_counts().index[:PORTRAITS]
         best = faces[faces["track"].isin(longest)].sort_values("detection").groupby("track").tail(1)
+        wanted: dict[int, list[dict[str, Any]]] = {}
         for row in best.to_dict("records"):
-            with Video(self.result.data) as video:
-                moment = video.frame_at(row["time"])
-            if moment is None:
-                continue
-            image = upright(moment).image
-            square = framing.square(Box(row["x1"], row["y1"], row["x2"], row["y2"]), *image.size)
-            buffer = io.BytesIO()
-            image.resize((CROP_SIDE, CROP_SIDE), box=square).save(buffer, "JPEG", quality=85)
-            self.result.portraits[int(row["track"])] = buffer.getvalue()
+            wanted.setdefault(int(row["frame"]), []).append(row)
+        with Video(self.result.data) as video:
+            for moment in video.decode():
+                if not wanted or self._stop.is_set():
+                    return
+                for row in wanted.pop(moment.number, ()):
+                    image = upright(moment).image
+                    box = Box(row["x1"], row["y1"], row["x2"], row["y2"])
+                    square = framing.square(box, *image.size)
+                    buffer = io.BytesIO()
+                    picture = image.resize((CROP_SIDE, CROP_SIDE), box=square)
+                    picture.save(buffer, "JPEG", quality=85)
+                    self.result.portraits[int(row["track"])] = buffer.getvalue()
 
     def _draw(self) -> None:
         with self._lock:

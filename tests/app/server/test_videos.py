@@ -11,9 +11,11 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
+from app.server import videos as module
 from app.server.videos import SCHEMA, Videos
 from fer.errors import TooMuch, UnreadableVideo
 from fer.faces.boxes import Box
+from fer.video import reading
 from fer.video.reading import Every
 from tools.videos import SIZE, crossing, encode, encoded_tone, filmed, person_at, scene, steady
 
@@ -57,6 +59,50 @@ def test_a_cancelled_video_keeps_what_is_done(recognizer):
     assert work.wait(PATIENCE)
     assert work.failure is None
     assert work.result.annotated is None
+
+
+@pytest.fixture
+def frames_read(monkeypatch) -> list[float]:
+    """The time of each frame that is decoded, in the order in which they are."""
+    read = []
+    decode = reading._Streams.decode
+
+    def noted(self, near=0.0):
+        for shown, frame in decode(self, near):
+            read.append(shown)
+            yield shown, frame
+
+    monkeypatch.setattr(reading._Streams, "decode", noted)
+    return read
+
+
+def test_portraits_are_cut_in_one_pass_over_the_video(recognizer, frames_read):
+    places = [(110, 170), (320, 180), (530, 170)]
+    data = filmed(
+        lambda time: places, steady(3), kind="avi"
+    )  # which cannot be read from a place on
+    work = start(Videos(), data, recognizer)
+    assert work.wait(PATIENCE)
+    assert len(work.result.portraits) == 3
+    assert len(frames_read) <= 2 * 75
+
+
+def test_no_frame_is_read_once_a_scored_video_is_cancelled(
+    recognizer, data, frames_read, monkeypatch
+):
+    score = module.score_frames
+
+    def scored(*args, **options):
+        yield from score(*args, **options)
+        work.cancel()
+        frames_read.clear()
+
+    monkeypatch.setattr(module, "score_frames", scored)
+    work = module.VideoWork("crossing.mp4", data, recognizer, EVERY)
+    work.start()
+    assert work.wait(PATIENCE)
+    assert work.progress().faces
+    assert not frames_read
 
 
 def test_what_is_no_video_is_refused_at_once(recognizer):
