@@ -7,7 +7,7 @@ are numbered from 1 in reading order; in tables without the column `certain`, wh
 wrote, from 0 and from left to right.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -177,9 +177,11 @@ def _label(label: str) -> float:
     return np.nan if number_ is None else number_
 
 
-def _ends_alike(one: str, other: str) -> bool:
-    """Say whether one path is the other's end, in whole names."""
-    return f"/{one}".endswith(f"/{other}") or f"/{other}".endswith(f"/{one}")
+def _ends(path: str) -> Iterator[str]:
+    """Yield a path whole, then without its first folder, without its first two, and so on."""
+    while path:
+        yield path
+        path = path.partition("/")[2]
 
 
 def _as_scored(paths: pd.Series, scored: set[str]) -> pd.Series:
@@ -188,21 +190,18 @@ def _as_scored(paths: pd.Series, scored: set[str]) -> pd.Series:
     From another folder only where not one path is the same, and only if one photo can be meant.
     """
     by_case: dict[str, list[str]] = {}
-    by_name: dict[str, list[str]] = {}
+    by_end: dict[str, set[str]] = {}
+    none_the_same = not scored.intersection(paths)
     for path in scored:
         by_case.setdefault(path.casefold(), []).append(path)
-        by_name.setdefault(path.rpartition("/")[2], []).append(path)
-    none_the_same = not scored.intersection(paths)
+        for end in _ends(path) if none_the_same else ():
+            by_end.setdefault(end, set()).add(path)
 
     def find(path: str) -> str:
         found = by_case.get(path.casefold(), [])
         if path not in scored and not found and none_the_same:
-            named = by_name.get(path.rpartition("/")[2], [])
-            found = [
-                one
-                for one in named
-                if f"/{path}".endswith(f"/{one}") or f"/{one}".endswith(f"/{path}")
-            ]
+            shorter = scored.intersection(_ends(path))
+            found = [*(by_end.get(path, set()) | shorter)]
         return found[0] if path not in scored and len(found) == 1 else path
 
     renamed = paths.map(find)
