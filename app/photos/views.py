@@ -159,8 +159,11 @@ def open_shot(shot: Shot | None) -> None:
 
 
 def remove_shot(shot: Shot) -> None:
-    """Take a photo out of the album."""
+    """Take a photo out of the album, and its small pictures with it."""
     visitors_album().remove(shot)
+    drawn = st.session_state.get("thumbnails", {})
+    for key in [key for key in drawn if key[0] == shot.digest]:
+        del drawn[key]
     open_shot(None)
 
 

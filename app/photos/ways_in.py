@@ -15,7 +15,8 @@ from fer.errors import AddressRefused, TooMuch
 
 def show_ways_in(album: Album) -> None:
     """Show the ways in; what comes by them is in the album when the page runs again."""
-    round_ = st.session_state.setdefault("photos_round", 0)  # a new one empties the uploader
+    # A new one empties the uploader and the camera.
+    round_ = st.session_state.setdefault("photos_round", 0)
     st.file_uploader(
         "Photos",
         # Any file, so that one that is no photo gets a sentence on the page.
@@ -45,7 +46,9 @@ def show_ways_in(album: Album) -> None:
                 help="Lets go of the photos and of what was found in them, at once.",
             )
     if camera_on:
-        st.camera_input("Camera", key="camera", on_change=take_shot)
+        st.camera_input(
+            "Camera", key=f"camera-{round_}", on_change=take_shot, args=(f"camera-{round_}",)
+        )
     if addresses_allowed():
         show_address(f"address-{round_}")
     if refused := st.session_state.pop("refused", None):
@@ -89,12 +92,15 @@ def show_address(key: str) -> None:
     st.rerun()
 
 
-def take_shot() -> None:
-    """Put the camera's picture into the album."""
-    shot = st.session_state.camera
-    if isinstance(shot, UploadedFile):
-        number = sum(other.name.startswith("camera-") for other in visitors_album().shots) + 1
-        put([(f"camera-{number}.jpg", shot.getvalue())])
+def take_shot(key: str) -> None:
+    """Put the camera's picture into the album, and let the camera go on."""
+    shot = st.session_state[key]
+    if not isinstance(shot, UploadedFile):
+        return
+    number = sum(other.name.startswith("camera-") for other in visitors_album().shots) + 1
+    put([(f"camera-{number}.jpg", shot.getvalue())])
+    forget_upload([shot])
+    st.session_state.photos_round += 1
 
 
 def take_example() -> None:

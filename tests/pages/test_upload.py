@@ -156,12 +156,21 @@ def test_what_was_taken_and_let_go_is_not_taken_again(monkeypatch):
     class State(dict):
         __getattr__ = dict.__getitem__
 
-    state = State({"files-0": [DeletedFile("1")], "camera": DeletedFile("2"), "photos_round": 1})
+    state = State({"files-0": [DeletedFile("1")], "camera-0": DeletedFile("2"), "photos_round": 1})
     before = dict(state)
     monkeypatch.setattr("app.photos.ways_in.st.session_state", state)
     take("files-0")
-    take_shot()
+    take_shot("camera-0")
     assert state == before
+
+
+def test_nothing_is_left_of_a_photo_that_is_removed(app, astronaut):
+    upload(app, one_jpg=jpeg(astronaut), two_jpg=jpeg(astronaut.rotate(3)))
+    assert len(app.session_state.thumbnails) == 2
+    press(app, "open", 0)
+    press(app, "remove", 0)
+    (left,) = app.session_state.album.shots
+    assert [digest for digest, _ in app.session_state.thumbnails] == [left.digest]
 
 
 def test_a_change_of_model_looks_for_no_face_again(astronaut, crowd, monkeypatch, two_models):
