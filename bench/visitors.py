@@ -5,7 +5,8 @@ python -m bench.visitors [--visitors 8] [--minutes 10] [--rest 240]
 Each visitor has a browser and photos of their own, whose answers are held against the library's, so
 that nobody is shown another's face. The server has a temporary folder of its own and may write no
 file that could hold a photo. In the end nothing may lie on its disk, its log may know of no error,
-and its memory is stated: at its start, at most, and after the visitors' sessions have ended.
+and its memory is stated: when each page was visited once, at most, and after the visitors' sessions
+have ended.
 """
 
 import asyncio
@@ -155,6 +156,15 @@ async def visits(sessions: list[Session], address: str, film: bytes, seconds: fl
     return done
 
 
+async def tour(address: str, session: Session, film: bytes) -> None:
+    """Visit each page once, so that the server has loaded all that it ever will."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        for visit in VISITS:
+            await once(browser, visit(await fresh(browser), address, session, film))
+        await browser.close()
+
+
 def main(
     visitors: Annotated[int, typer.Option(help="How many come at once.")] = 8,
     minutes: Annotated[float, typer.Option(help="How long they come.")] = 10,
@@ -171,7 +181,7 @@ def main(
         tempfile.TemporaryDirectory() as folder,
         served_without_disk(ROOT, Path(folder)) as server,
     ):
-        asyncio.run(load([Session(0, recognizer)], server.address, 0))
+        asyncio.run(tour(server.address, Session(0, recognizer), film))
         start = resident(server.pid)
         with watched(server.pid) as taken:
             done = asyncio.run(visits(sessions, server.address, film, 60 * minutes))
