@@ -13,13 +13,12 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import blake2b
-from typing import Any
 
 from fer.errors import FerError
 from fer.faces.images import Photo
 from fer.recognizer import Recognizer
 from fer.scoring.folder import Entry
-from fer.scoring.local import READERS, Rows, score_entries
+from fer.scoring.local import READERS, Rows, read_ahead, score_entries
 from fer.scoring.rows import safe_path
 
 DIGEST_SIZE = 16
@@ -61,7 +60,7 @@ class OnceEngine:
         """What the engine has in hand: path and digest, in order."""
 
         def firsts() -> Iterator[Entry]:
-            for entry, data in _read_ahead(entries, pool, stop):
+            for entry, data in read_ahead(entries, pool, READERS, stop):
                 digest = _digest(data)
                 given.append((safe_path(entry.path), digest))
                 is_copy = digest is not None and not known.claim(digest)
@@ -103,23 +102,6 @@ class _Known:
         (text,) = found.fetchone()
         rows: Rows = json.loads(text)
         return rows
-
-
-def _read_ahead(
-    entries: Iterable[Entry], pool: ThreadPoolExecutor, stop: threading.Event
-) -> Iterator[tuple[Entry, "Future[Any]"]]:
-    """Yield each entry with what its reading gives, or will raise, in order."""
-    source = iter(entries)
-    begun: deque[tuple[Entry, Future[Any]]] = deque()
-    while True:
-        while len(begun) < READERS and not stop.is_set():
-            entry = next(source, None)
-            if entry is None:
-                break
-            begun.append((entry, pool.submit(entry.read)))
-        if not begun:
-            return
-        yield begun.popleft()
 
 
 def _digest(data: "Future[bytes | Photo]") -> bytes | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -30,6 +31,10 @@ READERS = 8
 
 BATCH = 16
 """Faces classified together, exactly: the last batch is filled up."""
+
+UNDECODED = 1_000_000_000
+"""Bytes of files that may wait to be decoded before no further one is read: on many cores there
+would be as many large files in memory."""
 
 PHOTOS = 64
 """Photos that wait for a batch to fill at most; few have faces in some folders."""
@@ -75,7 +80,9 @@ def score_entries(
         ThreadPoolExecutor(readers, "fer-read") as reading,
         ThreadPoolExecutor(workers, "fer-score", torch.set_num_threads, (1,)) as pool,
     ):
-        analysed = _analysed(entries, recognizer, stop, reading, pool, readers + 2 * workers)
+        analysed = _analysed(
+            entries, recognizer, stop, reading, readers, pool, readers + 2 * workers
+        )
         classified: deque[tuple[list[Found], Future[Tensor]]] = deque()
         try:
             for group in _grouped(analysed):
@@ -145,33 +152,62 @@ def _analysed(
     entries: Iterable[Entry],
     recognizer: Recognizer,
     stop: threading.Event,
-    readers: ThreadPoolExecutor,
+    reading: ThreadPoolExecutor,
+    readers: int,
     pool: ThreadPoolExecutor,
     ahead: int,
 ) -> Generator[Found, None, None]:
     """Yield what is found in each entry, in order, with `ahead` of them under way."""
-    source = iter(entries)
-    begun: deque[tuple[Entry, Future[Analysis | Exception | None]]] = deque()
+    reads = read_ahead(entries, reading, readers, stop)
+    begun: deque[tuple[Entry, int, Future[Analysis | Exception | None]]] = deque()
     try:
         while True:
-            while len(begun) < ahead and not stop.is_set():
-                entry = next(source, None)
-                if entry is None:
-                    break
-                if entry.known:
-                    begun.append((entry, pool.submit(_nothing)))
-                    continue
-                data = readers.submit(entry.read)
-                begun.append((entry, pool.submit(examine, recognizer, data.result)))
+            while (
+                len(begun) < ahead
+                and not stop.is_set()
+                and sum(size for _, size, found in begun if not found.done()) < UNDECODED
+                and (read := next(reads, None))
+            ):
+                entry, data = read
+                size = _size(data)
+                work = _nothing if entry.known else partial(examine, recognizer, data.result)
+                begun.append((entry, size, pool.submit(work)))
+                del read, data, work  # they hold the file
             if not begun:
                 return
-            entry, future = begun.popleft()
+            entry, _, future = begun.popleft()
             if stop.is_set() and future.cancel():
                 return
             yield entry.path, future.result()
     finally:
-        for _, future in begun:
+        for _, _, future in begun:
             future.cancel()
+
+
+def read_ahead(
+    entries: Iterable[Entry], pool: ThreadPoolExecutor, readers: int, stop: threading.Event
+) -> Iterator[tuple[Entry, "Future[Any]"]]:
+    """Yield each entry with what its reading gives, or will raise, in order.
+
+    Args:
+        entries: what to read.
+        pool: where it is read.
+        readers: how many are under way at a time.
+        stop: once set, no further one is begun.
+    """
+    source = iter(entries)
+    begun: deque[tuple[Entry, Future[Any]]] = deque()
+    while True:
+        while len(begun) < readers and not stop.is_set() and (entry := next(source, None)):
+            begun.append((entry, pool.submit(_nothing if entry.known else entry.read)))
+        if not begun:
+            return
+        yield begun.popleft()
+
+
+def _size(data: "Future[Any]") -> int:
+    """Wait for what was read; return how many bytes it has."""
+    return 0 if data.exception() or not isinstance(data.result(), bytes) else len(data.result())
 
 
 def _nothing() -> None:

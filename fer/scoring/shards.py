@@ -156,7 +156,7 @@ def list_tables(places: list[Place]) -> Listing:
             with places[0].open() as file:
                 table = pq.read_table(file)
         except (pa.ArrowException, OSError) as error:
-            raise UnreadableTable(f"{places[0]} is damaged: {first_line(error)}") from error
+            raise UnreadableTable(f"{places[0]} is damaged: {first_line(error)}.") from error
         return list_manifest(places[0], table)
     types = carried_types(places[0], schemas[0], leave_out={image})
     for place, schema in zip(places, schemas, strict=True):

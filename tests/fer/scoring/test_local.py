@@ -2,13 +2,16 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 
+from fer.errors import UnreadableImage
 from fer.faces.preprocessing import Crops
+from fer.scoring.duplicates import OnceEngine
 from fer.scoring.folder import Entry, list_folder
-from fer.scoring.local import BATCH, classify, score_entries
+from fer.scoring.local import BATCH, READERS, UNDECODED, classify, score_entries
 
 
 def test_every_file_is_accounted_for_whatever_is_wrong_with_it(mixed, recognizer):
@@ -58,7 +61,8 @@ def test_the_same_as_the_library_s_answer(recognizer, tmp_path, astronaut):
 
 def test_runs_that_overlap_leave_torch_its_threads(recognizer):
     def run(gate):
-        list(score_entries([Entry("x.jpg", lambda: (gate.wait(60), b"")[1])], recognizer))
+        entries = [Entry("a.jpg", bytes), Entry("b.jpg", lambda: (gate.wait(60), b"")[1])]
+        list(score_entries(entries, recognizer))
 
     def threads_of_a_new_thread():
         with ThreadPoolExecutor(1) as pool:
@@ -109,6 +113,36 @@ def test_entries_are_taken_only_a_little_ahead_and_let_go_when_closed(mixed, rec
     next(photos)
     photos.close()
     assert len(taken) < 3 * len(entries)
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_large_files_are_read_ahead_only_up_to_so_many_bytes(once, recognizer, monkeypatch):
+    begun, gate = [], threading.Event()
+
+    def decode(data):
+        assert gate.wait(60)
+        raise UnreadableImage("This is not an image.")
+
+    def read(number):
+        begun.append(number)
+        return number.to_bytes(50_000_000, "little")
+
+    monkeypatch.setattr(recognizer, "read", decode)
+    entries = [Entry(f"{number}.jpg", partial(read, number)) for number in range(100)]
+    rows = (
+        OnceEngine(recognizer, workers=16)(entries, threading.Event())
+        if once
+        else score_entries(entries, recognizer, workers=16)
+    )
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(list, rows)
+        before = -1
+        while len(begun) > before:  # until it has had a second without a further one
+            before = len(begun)
+            time.sleep(1)
+        gate.set()
+        assert len(ended.result()) == len(begun) == 100
+    assert UNDECODED // 50_000_000 <= before <= UNDECODED // 50_000_000 + 2 * READERS
 
 
 def test_torch_s_own_threads_are_as_before(mixed, recognizer):
