@@ -9,7 +9,6 @@ fer models
 
 import io
 import json
-import os
 import signal
 import sys
 import threading
@@ -257,9 +256,6 @@ def score(
     except FerError as error:
         _complain(str(error))
         raise typer.Exit(2) from error
-    except BrokenPipeError as error:  # `fer score … --output - | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(1) from error
     _complain(summary.sentence())
     if summary.stopped:
         raise typer.Exit(128 + received[0] if received else 1)
@@ -334,9 +330,6 @@ def video(
     except FerError as error:
         _complain(str(error))
         raise typer.Exit(2) from error
-    except BrokenPipeError as error:  # `fer video … --output - | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(1) from error
     if stop.is_set():
         raise typer.Exit(128 + received[0] if received else 1)
     if summary.problem:

@@ -63,7 +63,7 @@ class StdoutOutput(Output):
         except OSError as error:
             # What is left in the buffer would fail once more when Python ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            if isinstance(error, BrokenPipeError):  # `… --output - | head`
+            if isinstance(error, BrokenPipeError):  # `… --output - | head`: typer ends with 1
                 raise
             raise OutputFailed(f"stdout cannot be written: {error.strerror}.") from error
 

@@ -219,3 +219,13 @@ def test_a_full_disk_behind_stdout_is_a_sentence(command, photos, tmp_path):
         done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == "fer: stdout cannot be written: No space left on device."
+
+
+def test_who_reads_no_further_ends_the_command_without_a_word(photos):
+    line = [sys.executable, "-m", "fer", "score", str(photos), "-o", "-", "--model", "cnn"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        run.stdout.close()
+        said = run.stderr.read()
+    assert run.returncode == 1
+    assert "fer: " not in said
+    assert "Error" not in said
