@@ -77,7 +77,7 @@ def disagreement(album: Album, shot: Shot, model: str, second: str) -> float:
     pairs = zip(album.faces(shot, model), album.faces(shot, second), strict=True)
     return max(
         (
-            np.abs(np.subtract(one.probabilities, other.probabilities)).sum() / 2
+            float(np.abs(np.array(one.probabilities) - other.probabilities).sum()) / 2
             for one, other in pairs
         ),
         default=0.0,
