@@ -17,6 +17,7 @@ from app.report import offer_report
 from app.server.jobs import Job, to_csv, to_excel_csv, to_pandas, to_parquet
 from app.shared import show_rows
 from app.work import WorkPage, while_kept
+from fer.columns import Status
 from fer.emotions import EMOTIONS
 from fer.wording import counted, duration
 
@@ -87,7 +88,7 @@ def show_summary(job: Job, table: pd.DataFrame) -> None:
     with left, st.grid(min_column_width=130):
         st.metric("Photos", f"{progress.done:,}")
         st.metric("Faces", f"{progress.faces:,}")
-        st.metric("Photos without a face", f"{(table['status'] == 'no_face').sum():,}")
+        st.metric("Photos without a face", f"{(table['status'] == Status.NO_FACE).sum():,}")
         st.metric("Unreadable files", f"{progress.errors:,}")
     with right:
         counts = {name: int((table["emotion"] == name).sum()) for name in EMOTIONS}

@@ -1,6 +1,5 @@
 """The album on the page: all photos small, or one of them open with a card for each face."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Literal
@@ -18,12 +17,13 @@ from app.photos.boxes import show_boxes
 from app.photos.scored import asked, visitors_album
 from app.pictures import jpeg, offer_pictures, zipped
 from app.shared import load_recognizer
+from fer.columns import Status
 from fer.drawing import Hiding, annotate, colours_of, hide, tint
 from fer.emotions import EMOTIONS
 from fer.errors import UnreadableImage
 from fer.explain import saliency
 from fer.recognizer import Face
-from fer.wording import named, percent
+from fer.wording import counted, named, percent
 
 PHOTOS = 24  # on a page of the overview
 CARDS = 12  # faces of a photo shown before the visitor asks for the rest
@@ -42,8 +42,8 @@ def show_overview(album: Album, model: str, second: str | None, table: pd.DataFr
         st.metric("Photos", f"{len(album.shots):,}")
         st.metric("Faces", f"{table['emotion'].notna().sum():,}")
         st.metric("Unsure", f"{(table['certain'] == False).sum():,}")  # noqa: E712 - has empty cells
-        st.metric("Photos without a face", f"{(table['status'] == 'no_face').sum():,}")
-        st.metric("Unreadable files", f"{(table['status'] == 'error').sum():,}")
+        st.metric("Photos without a face", f"{(table['status'] == Status.NO_FACE).sum():,}")
+        st.metric("Unreadable files", f"{(table['status'] == Status.ERROR).sum():,}")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         order = st.selectbox(
             "Order", (*ORDERS, DIFFERENCE) if second else ORDERS, key="order", width=240
@@ -97,7 +97,7 @@ def show_small(album: Album, shot: Shot, model: str, second: str | None) -> None
         st.image(
             thumbnail(album, shot, model),
             width="stretch",
-            alt=f"{shot.name}: {counted(faces)}",
+            alt=f"{shot.name}: {counted(len(faces), 'face')}",
         )
         st.text(shortened(shot.name))
         st.caption("; ".join(said[:2]) + (f"; {len(said) - 2} more" if len(said) > 2 else ""))
@@ -185,7 +185,7 @@ def show_open(album: Album, shot: Shot, model: str, second: str | None) -> None:
         picture = picture_of(album, shot, model, marked=chosen)
         room: Literal["stretch", "content"] = "stretch" if max(picture.size) >= 480 else "content"
         with st.container(key="photo", width=room):
-            st.image(jpeg(picture), width=room, alt=f"{counted(faces)} found")
+            st.image(jpeg(picture), width=room, alt=f"{counted(len(faces), 'face')} found")
             if chosen:
                 width, height = found.turned_size
                 boxes = [
@@ -358,11 +358,6 @@ def show_cards(album: Album, shot: Shot, model: str, second: str | None, chosen:
 def choose_face(number: int) -> None:
     """Show this face in full."""
     st.session_state.face = number
-
-
-def counted(faces: Sequence[Face]) -> str:
-    """Return how many faces there are, as words."""
-    return "1 face" if len(faces) == 1 else f"{len(faces)} faces"
 
 
 def shortened(name: str, limit: int = 60) -> str:
