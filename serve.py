@@ -16,6 +16,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.server.memory import share_arenas
+
 STYLE = Path(__file__).parent / "app" / "page.css"
 
 
@@ -57,6 +59,8 @@ class Styled:
         await self.app({**scope, "headers": headers.raw}, receive, hold)
 
 
+# Here, for the C library heeds it only until a few threads have arenas.
+share_arenas()
 app = st.App(
     "streamlit_app.py",
     middleware=[

@@ -11,13 +11,10 @@ import streamlit as st
 from starlette.formparsers import MultiPartParser
 
 from app.notice import NOTICE
-from app.server.memory import share_arenas
 
 # An upload of a megabyte and more would go through a temporary file; 0 keeps all in memory, as
 # the pages promise.
 MultiPartParser.spool_max_size = 0
-
-share_arenas()
 
 # A file of our own: a `:material/…:` icon here would be fetched from Google by every visitor.
 ICON = Path(__file__).parent / "app" / "icon.svg"
