@@ -59,7 +59,7 @@ class Styled:
         await self.app({**scope, "headers": headers.raw}, receive, hold)
 
 
-# Here, for the C library heeds it only until a few threads have arenas.
+# Here, before there are threads: with the first page it did too little (bench/RESULTS.md).
 share_arenas()
 app = st.App(
     "streamlit_app.py",

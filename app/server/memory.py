@@ -11,7 +11,7 @@ def share_arenas() -> None:
 
     Each visitor's page runs in a thread of its own, and so would get an arena of its own, up to
     eight for each core; what a large photo left free in one, the next visitor's could not use.
-    Eight visitors with an arena each left 190 MB behind in three minutes, with two for all 5 MB.
+    Eight visitors with an arena each left 185 MB behind in three minutes, with two for all 5 MB.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:

@@ -78,9 +78,8 @@ def frames_read(monkeypatch) -> list[float]:
 
 def test_portraits_are_cut_in_one_pass_over_the_video(recognizer, frames_read):
     places = [(110, 170), (320, 180), (530, 170)]
-    data = filmed(
-        lambda time: places, steady(3), kind="avi"
-    )  # which cannot be read from a place on
+    # An AVI cannot be read from a place on.
+    data = filmed(lambda time: places, steady(3), kind="avi")
     work = start(Videos(), data, recognizer)
     assert work.wait(PATIENCE)
     assert len(work.result.portraits) == 3
