@@ -35,7 +35,8 @@ def main(
     used = explained_layer(config.network, recognizer.network, config.preprocessing.size)
     heats = {"chance": random_heat(len(faces))}
     for layer in layers.split(",") if layers else [used]:
-        maps, gradient = maps_and_gradient(recognizer, faces, emotions, layer)
+        inputs = recognizer.config.preprocessing.tensor(faces.to(recognizer.device))
+        maps, gradient = maps_and_gradient(recognizer, inputs, emotions, layer)
         weight = gradient.mean(dim=(2, 3), keepdim=True)
         heats[f"Grad-CAM {layer}"] = to_heat((weight * maps).sum(1))
         heats[f"HiResCAM {layer}"] = to_heat((gradient * maps).sum(1))

@@ -31,8 +31,8 @@ def views(name: str, validation: Split) -> Iterator[Tensor]:
     """Yield a model's log probabilities `[N, 7]`, of plain faces and of mirrored pairs."""
     artifact = Artifact.find(name)
     network = artifact.load_network()
-    for mirrored in (False, True):
-        preprocessing = replace(artifact.config.preprocessing, mirrored=mirrored)
+    for asked in ("plain", "flip"):
+        preprocessing = replace(artifact.config.preprocessing, views=asked)
         logits = predict_logits(network, preprocessing, validation.images)
         yield (logits / artifact.config.temperature).log_softmax(1).double()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fer.emotions import EMOTIONS
-from fer.faces.preprocessing import Framing, Preprocessing
+from fer.faces.preprocessing import VIEWS, Framing, Preprocessing, as_written_now
 
 ENSEMBLE = "ensemble"
 """What stands for the network of a model that is made of others."""
@@ -49,7 +49,7 @@ class ModelConfig:
             ValueError, TypeError, KeyError: if it is not one.
         """
         values = json.loads(text)
-        preprocessing = values.pop("preprocessing")
+        preprocessing = as_written_now(values.pop("preprocessing"))
         framing = Framing(**preprocessing.pop("framing"))
         config = cls(
             **values | {"labels": tuple(values["labels"])},
@@ -57,8 +57,13 @@ class ModelConfig:
         )
         if config.labels != EMOTIONS:
             raise ValueError(f"its labels are {', '.join(config.labels)}")
+        views = config.preprocessing.views
+        if views not in VIEWS:
+            raise ValueError(f"it knows no views {views!r}")
         if config.network == ENSEMBLE:
             _check_members(config.members)
+            if views == "zoom":
+                raise ValueError("an ensemble is not asked for enlarged middles: its members are")
         return config
 
     @property

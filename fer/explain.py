@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from fer.ensemble import Ensemble
 from fer.errors import UnknownModel
-from fer.faces.preprocessing import FACE_SIZE, Faces
+from fer.faces.preprocessing import FACE_SIZE, Faces, Preprocessing
 from fer.networks import explained_layer
 from fer.recognizer import Recognizer
 
@@ -24,7 +24,7 @@ def saliency(recognizer: Recognizer, faces: Faces, emotions: Tensor) -> Tensor:
 
     Args:
         recognizer: the model to explain; of an ensemble it is the mean of its members, of a model
-            that asks the mirror image too the mean of both views.
+            that asks several views the mean of those.
         faces: as `Recognizer.crop` makes them.
         emotions: int64 `[N]`: the number of the emotion to explain for each face.
 
@@ -45,22 +45,38 @@ def saliency(recognizer: Recognizer, faces: Faces, emotions: Tensor) -> Tensor:
         return to_heat(torch.stack(heats).mean(0))
     layer = explained_layer(config.network, network, config.preprocessing.size)
 
-    def evidence(view: Faces) -> Tensor:
+    def evidence(view: Tensor) -> Tensor:
         maps, gradient = maps_and_gradient(recognizer, view, emotions, layer)
         return (gradient * maps).sum(1)
 
-    found = evidence(faces)
-    if config.preprocessing.mirrored:
-        found = found + evidence(faces.flip(-1)).flip(-1)
-    return to_heat(found)
+    inputs = config.preprocessing.inputs(faces.to(recognizer.device))
+    return to_heat(_together([evidence(view) for view in inputs], config.preprocessing))
+
+
+def _together(found: list[Tensor], preprocessing: Preprocessing) -> Tensor:
+    """Add up the evidence `[N, H, W]` of views, each where it was seen."""
+    if preprocessing.views == "plain":
+        return found[0]
+    whole = found[0] + found[1].flip(-1)
+    if preprocessing.views == "flip":
+        return whole
+    middle = found[2] + found[3].flip(-1)
+    margin, size = preprocessing.margin, preprocessing.size
+    return _scale(whole, size) + F.pad(_scale(middle, size - 2 * margin), (margin,) * 4)
+
+
+def _scale(maps: Tensor, side: int) -> Tensor:
+    """Scale maps `[N, H, W]` to `[N, side, side]`."""
+    return F.interpolate(maps[:, None], size=(side, side), mode="bilinear")[:, 0]
 
 
 def maps_and_gradient(
-    recognizer: Recognizer, faces: Faces, emotions: Tensor, layer: str
+    recognizer: Recognizer, inputs: Tensor, emotions: Tensor, layer: str
 ) -> tuple[Tensor, Tensor]:
     """Return a layer's feature maps and the emotions' gradient on them, float `[N, C, H, W]`.
 
     Args:
+        inputs: the network's, on the recognizer's device.
         layer: qualified name of a module whose output is feature maps; the rest as in `saliency`.
     """
     maps: list[Tensor] = []
@@ -74,7 +90,6 @@ def maps_and_gradient(
     hook = recognizer.network.get_submodule(layer).register_forward_hook(keep)
     try:
         with torch.enable_grad():
-            inputs = recognizer.config.preprocessing.tensor(faces.to(recognizer.device))
             logits = recognizer.network(inputs.requires_grad_())
             chosen = logits.gather(1, emotions.to(logits.device)[:, None]).sum()
             # For the maps alone: no gradient is left in the weights.
@@ -88,5 +103,5 @@ def maps_and_gradient(
 
 def to_heat(evidence: Tensor) -> Tensor:
     """Turn evidence `[N, H, W]` into heat `[N, 48, 48]` from 0 to 1; what speaks against is 0."""
-    heat = F.interpolate(evidence.relu()[:, None], size=(FACE_SIZE, FACE_SIZE), mode="bilinear")
-    return (heat / heat.amax(dim=(2, 3), keepdim=True).clamp(min=1e-12))[:, 0].cpu()
+    heat = _scale(evidence.relu(), FACE_SIZE)
+    return (heat / heat.amax(dim=(1, 2), keepdim=True).clamp(min=1e-12)).cpu()

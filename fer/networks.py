@@ -14,7 +14,7 @@ from torchvision.ops import SqueezeExcitation
 
 from fer.emotions import EMOTIONS
 from fer.errors import UnknownModel, first_line
-from fer.faces.preprocessing import FACE_SIZE, Faces, Preprocessing
+from fer.faces.preprocessing import FACE_SIZE, VIEWS, Faces, Preprocessing
 
 
 class StudyCNN(nn.Module):
@@ -244,19 +244,31 @@ class TakesFaces(nn.Module):
 
 
 def answer(network: nn.Module, preprocessing: Preprocessing, faces: Faces) -> Tensor:
-    """Return a network's logits for a batch of faces, float32 `[N, 7]`, in the mode it is in.
+    """Return a network's logits for a batch of faces, float32 `[N, 7]`, in the mode it is in."""
+    return average(ask_views(network, preprocessing, faces))
 
-    Where the model asks the mirror image too, it is the logarithm of the mean of the two views'
-    probabilities.
+
+def ask_views(network: nn.Module, preprocessing: Preprocessing, faces: Faces) -> Tensor:
+    """Return the logits for each view of a batch of faces, float32 `[V, N, 7]`.
+
+    The views are those of `Preprocessing.inputs`; a network that prepares faces itself is asked for
+    their mirror images at most.
     """
+    inputs: Sequence[Faces]
+    if isinstance(network, TakesFaces):
+        inputs = [faces] if preprocessing.views == "plain" else [faces, faces.flip(-1)]
+    else:
+        inputs = preprocessing.inputs(faces)
+    return torch.stack([network(view).float() for view in inputs])
 
-    def ask(view: Faces) -> Tensor:
-        prepared = view if isinstance(network, TakesFaces) else preprocessing.tensor(view)
-        return network(prepared).float()
 
-    if not preprocessing.mirrored:
-        return ask(faces)
-    views = torch.stack([ask(faces), ask(faces.flip(-1))])
+def average(views: Tensor) -> Tensor:
+    """Average what views `[V, N, 7]` say: the logarithm of the mean of their probabilities.
+
+    Of one view its logits stay as they are.
+    """
+    if len(views) == 1:
+        return views[0]
     return views.log_softmax(-1).logsumexp(0) - math.log(len(views))
 
 
@@ -289,7 +301,6 @@ def check_input(network: nn.Module, preprocessing: Preprocessing) -> None:
         ) from error
 
 
-@torch.no_grad()
 def predict_logits(
     network: nn.Module, preprocessing: Preprocessing, faces: Faces, batch_size: int | None = None
 ) -> Tensor:
@@ -302,13 +313,22 @@ def predict_logits(
     Returns:
         float32 logits `[N, 7]`, on the device of the faces, or of crops on the network's.
     """
+    return average(predict_views(network, preprocessing, faces, batch_size))
+
+
+@torch.no_grad()
+def predict_views(
+    network: nn.Module, preprocessing: Preprocessing, faces: Faces, batch_size: int | None = None
+) -> Tensor:
+    """Return the logits for each view, float32 `[V, N, 7]`; the rest as `predict_logits`."""
     device = next(network.parameters()).device
     # What a few faces leave behind stays in a CPU's caches; a GPU wants many at a time.
     batch_size = batch_size or (64 if device.type == "cpu" else 512)
     back = faces.device if isinstance(faces, Tensor) else device
     with evaluating(network):
         logits = [
-            answer(network, preprocessing, faces[start : start + batch_size].to(device)).to(back)
+            ask_views(network, preprocessing, faces[start : start + batch_size].to(device)).to(back)
             for start in range(0, len(faces), batch_size)
         ]
-    return torch.cat(logits or [torch.empty(0, len(EMOTIONS), device=back)])
+    none = torch.empty(VIEWS[preprocessing.views], 0, len(EMOTIONS), device=back)
+    return torch.cat(logits, dim=1) if logits else none

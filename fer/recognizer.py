@@ -23,7 +23,7 @@ from fer.errors import FerError, UnreadableImage, first_line
 from fer.faces.boxes import Box
 from fer.faces.detection import Detection, Detector
 from fer.faces.images import Photo, Source, is_one, read_photo
-from fer.faces.preprocessing import Crops, Faces, crop_faces
+from fer.faces.preprocessing import VIEWS, Crops, Faces, crop_faces
 from fer.networks import predict_logits
 
 # A picture in which no face is found but that may itself be cut around one, as the images
@@ -259,8 +259,8 @@ class Recognizer:
             hook.remove()
 
     def _embeddings(self, seen: Sequence[Tensor]) -> Tensor:
-        """Return float32 `[N, D]`; where the mirror image is asked too, the mean of both views."""
-        views = 2 if self.config.preprocessing.mirrored else 1
+        """Return float32 `[N, D]`; of a model that asks several views, their mean."""
+        views = VIEWS[self.config.preprocessing.views]
         return torch.stack([torch.cat(list(seen[view::views])) for view in range(views)]).mean(0)
 
     def face(self, place: Place, probabilities: Sequence[float]) -> Face:

@@ -165,13 +165,17 @@ def evaluate_(
     ten_crop: Annotated[
         bool, typer.Option("--ten-crop", help="Ten-crop averaging, too, as papers report it.")
     ] = False,
+    choose_views: Annotated[
+        bool, typer.Option(help="With --write: choose its views and temperature anew.")
+    ] = False,
 ) -> None:
     """Measure a model's weights again, as it answers now, and print what comes out."""
     artifact = find_artifact(model)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     train, validation, test = (load_split(data, name) for name in SPLITS)
     if write:
-        measured = measure_again(artifact.path, train, validation, test, device, ten_crop)["splits"]
+        splits = (train, validation, test)
+        measured = measure_again(artifact.path, *splits, device, ten_crop, choose_views)["splits"]
     else:
         network, config = artifact.load_network().to(device), artifact.config
         measured = evaluate(
@@ -397,7 +401,7 @@ def _summary(splits: dict[str, Any]) -> str:
             low, high = figures["plain"]["accuracy_interval_95"]
             others = [
                 f"{text} {figures[view]['accuracy']:.4f}"
-                for view, text in (("flip", "flip"), ("ten_crop", "ten-crop"))
+                for view, text in (("flip", "flip"), ("zoom", "zoom"), ("ten_crop", "ten-crop"))
                 if view in figures
             ]
             lines.append(

@@ -103,12 +103,14 @@ def measure_again(
     test: Split,
     device: torch.device | str = "cpu",
     ten_crop: bool = False,
+    choose_views: bool = False,
 ) -> dict[str, Any]:
-    """Measure a model as it answers now and replace its figures; return its metrics.
+    """Measure a model and replace its figures; return its metrics. Its weights stay.
 
-    Its weights, its views and its temperature stay. For folders that an older version wrote.
+    For folders that an older version wrote.
 
     Args:
+        choose_views: whether to choose its views and its temperature anew, which stay otherwise.
         ten_crop: whether to measure that again, see `evaluate`; what is there stays otherwise.
     """
     artifact = Artifact(folder)
@@ -119,7 +121,8 @@ def measure_again(
         train,
         validation,
         test,
-        as_configured=config,
+        by=metrics["chosen"]["measure"],
+        as_configured=None if choose_views else config,
         ten_crop=ten_crop,
     )
     for name, split in metrics["splits"].items():
@@ -141,7 +144,7 @@ def _write_measured(
     evaluation: Evaluation,
 ) -> None:
     """Write what was measured of a model and follows from it; adds the figures to `metrics`."""
-    preprocessing = dataclasses.replace(config.preprocessing, mirrored=evaluation.mirrored)
+    preprocessing = dataclasses.replace(config.preprocessing, views=evaluation.views)
     config = dataclasses.replace(
         config,
         preprocessing=preprocessing,

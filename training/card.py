@@ -46,6 +46,7 @@ METRICS = {
 VIEWS = {
     "plain": "one view an image",
     "flip": "mirrored views averaged",
+    "zoom": "mirrored views and their enlarged middles averaged",
     "ten_crop": "ten crops averaged",
     "not_in_train": "images that do not stand in train too",
     "eight_classes": "as papers count eight emotions: wrong on each contempt",

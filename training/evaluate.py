@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,15 +25,13 @@ from fer.artifacts.report import CALIBRATION_BINS, accuracy_interval
 from fer.columns import PROBABILITIES
 from fer.config import ModelConfig
 from fer.emotions import EMOTIONS
-from fer.faces.preprocessing import Preprocessing
+from fer.faces.preprocessing import VIEWS, Preprocessing, Views
 from fer.ferplus import NO_MAJORITY, Measure, is_contempt
-from fer.networks import predict_logits
+from fer.networks import TakesFaces, average, predict_views
 from training.data import Split, truth_to_choose_by
 
 CERTAIN = 0.9
 """The share of the faces named as certain that are to be right."""
-OWN_VIEWS = {False: "plain", True: "flip"}
-"""What the way in which a model answers is called, by whether it asks the mirror image too."""
 TEN_CROP = 44
 """Side in pixels of the crops of ten-crop averaging; each is scaled back to the full image."""
 
@@ -44,35 +43,48 @@ def answer_views(
     title: str = "",
     ten_crop: bool = False,
 ) -> dict[str, Tensor]:
-    """Answer images as they are (`plain`), averaged with their mirrors, and over ten crops.
+    """Answer images in each of the ways in which a model may answer, and over ten crops.
 
     Ten crops are four corners and the centre, each with its mirror (Krizhevsky et al. 2012).
 
     Args:
         images: uint8 `[N, 1, 48, 48]`.
         title: what the progress bar is called.
-        ten_crop: whether to take the ten crops, at five times the cost of the other two.
+        ten_crop: whether to take the ten crops, at more than twice the cost of the others.
 
     Returns:
-        Logits `[N, 7]` of `plain`, `flip` and, if asked for, `ten_crop`.
+        Logits `[N, 7]` of `plain`, `flip`, `zoom` unless the network is an ensemble, whose members
+        have views of their own, and, if asked for, `ten_crop`.
     """
+    most: Views = "flip" if isinstance(network, TakesFaces) else "zoom"
+    asked = dataclasses.replace(preprocessing, views=most)
+    parts: list[dict[str, Tensor]] = []
+    for some in tqdm(
+        images.split(BATCH), title, unit_scale=BATCH, unit="image", leave=False, delay=2
+    ):
+        logits = predict_views(network, asked, some)
+        answers = {
+            views: average(logits[:count]) for views, count in VIEWS.items() if count <= len(logits)
+        }
+        if ten_crop:
+            mirrored = dataclasses.replace(preprocessing, views="flip")
+            crops = [predict_views(network, mirrored, crop) for crop in _five_crops(some)]
+            answers["ten_crop"] = average(torch.cat(crops))
+        parts.append(answers)
+    return {view: torch.cat([part[view] for part in parts]) for view in parts[0]}
+
+
+BATCH = 256
+"""Images between two steps of the progress bar."""
+
+
+def _five_crops(images: Tensor) -> Iterator[Tensor]:
     side = images.shape[-1]
     end, middle = side - TEN_CROP, (side - TEN_CROP) // 2
-    views = [images, images.flip(-1)]
-    corners = ((0, 0), (0, end), (end, 0), (end, end), (middle, middle)) if ten_crop else ()
-    for top, left in corners:
+    for top, left in ((0, 0), (0, end), (end, 0), (end, end), (middle, middle)):
         crop = images[..., top : top + TEN_CROP, left : left + TEN_CROP].float()
-        crop = F.interpolate(crop, size=(side, side), mode="bilinear").round().to(torch.uint8)
-        views += [crop, crop.flip(-1)]
-    bar = tqdm(views, title, unit="view", leave=False, delay=2)
-    logits = [predict_logits(network, preprocessing, view) for view in bar]
-    answers = {"plain": logits[0], "flip": _average(logits[:2])}
-    return answers | ({"ten_crop": _average(logits[2:])} if ten_crop else {})
-
-
-def _average(logits: list[Tensor]) -> Tensor:
-    """Average probabilities; the result is their logarithm, so that it serves as logits."""
-    return torch.stack([view.softmax(1) for view in logits]).mean(0).log()
+        larger = F.interpolate(crop, size=(side, side), mode="bilinear")
+        yield larger.round().to(torch.uint8)
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
@@ -161,8 +173,8 @@ def measure(logits: Tensor, labels: Tensor, temperature: float) -> dict[str, Any
 class Evaluation:
     """Everything measured of a model."""
 
-    mirrored: bool
-    """Whether its answer is the mean of those to an image and to its mirror."""
+    views: Views
+    """In which of the ways that were measured it answers."""
     temperature: float
     threshold: float
     """The model's, as `fit_threshold` finds it on validation."""
@@ -170,12 +182,7 @@ class Evaluation:
     """What `metrics.json` holds under `splits`."""
     predictions: pd.DataFrame
     """One line a test image: `row`, `label`, `ferplus_votes`, `p_angry` … `p_neutral`, as the
-    model answers: after temperature, mirrored or not."""
-
-    @property
-    def views(self) -> str:
-        """The name of the model's own way of answering among those measured."""
-        return OWN_VIEWS[self.mirrored]
+    model answers: after temperature, all its views averaged."""
 
 
 def evaluate(
@@ -198,7 +205,6 @@ def evaluate(
             it has instead of choosing them.
         ten_crop: whether to measure ten-crop averaging, too: no model answers so, papers do.
     """
-    preprocessing = dataclasses.replace(preprocessing, mirrored=False)
     named = {"validation": validation, "test": test}
     answers = {
         name: answer_views(network, preprocessing, split.images, f"measuring on {name}", ten_crop)
@@ -207,16 +213,15 @@ def evaluate(
     truth = truth_to_choose_by(validation, by)
     known = truth != NO_MAJORITY
 
-    def correct(view: str) -> int:
-        return int((answers["validation"][view].argmax(1) == truth)[known].sum())
+    def correct(views: Views) -> int:
+        return int((answers["validation"][views].argmax(1) == truth)[known].sum())
 
     if as_configured is not None:
-        mirrored, temperature = as_configured.preprocessing.mirrored, as_configured.temperature
+        own, temperature = as_configured.preprocessing.views, as_configured.temperature
     else:
-        mirrored = correct("flip") > correct("plain")
-        own_answers = answers["validation"][OWN_VIEWS[mirrored]]
-        temperature = fit_temperature(own_answers[known], truth[known])
-    own = OWN_VIEWS[mirrored]
+        # Of equally good ones the first, which asks less.
+        own = max((views for views in VIEWS if views in answers["validation"]), key=correct)
+        temperature = fit_temperature(answers["validation"][own][known], truth[known])
     threshold = fit_threshold(
         (answers["validation"][own] / temperature).softmax(1), validation.majority
     )
@@ -237,7 +242,7 @@ def evaluate(
             **columns,
         }
     )
-    return Evaluation(mirrored, temperature, threshold, splits, predictions)
+    return Evaluation(own, temperature, threshold, splits, predictions)
 
 
 def _by_label(

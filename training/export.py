@@ -3,7 +3,7 @@
 python -m training export cnn --format onnx
 python -m training export cnn --format onnx --int8 --data ../shared/data
 
-All of the classifier is inside: preprocessing, the mirror image where the model asks it, and the
+All of the classifier is inside: preprocessing, all views that the model asks, and the
 temperature. Faces go in, cut out as `Recognizer.crop` does; probabilities come out. What packages
 this needs is the extra `export`.
 """
@@ -329,7 +329,7 @@ def write_int8(source: Path, path: Path, train: Split, sizes: list[int]) -> None
         )
     prepared.unlink()
     model = onnx_ir.load(path)
-    # The mirror image's weights are a second copy by now.
+    # Each further view's weights are a copy by now.
     DeduplicateInitializersPass(size_limit=sys.maxsize)(model)
     onnx_ir.save(model, path)
 

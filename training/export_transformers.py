@@ -5,7 +5,7 @@ python -m training export mobilenet --format transformers
 `transformers.pipeline("image-classification")` hands the network an RGB image and takes the softmax
 of its logits. What the library does around the network, and the pipeline does not, is put into the
 weights: the colours become grey in the first convolution, the temperature divides the last layer.
-The mirror image cannot be, and is left out. timm reads the folder, too.
+Further views cannot be, and are left out. timm reads the folder, too.
 """
 
 import dataclasses
@@ -114,7 +114,7 @@ def check_answers(artifact: Artifact, folder: Path, images: Tensor) -> float:
     """
     config = artifact.config
     # One view, and of three channels that are alike: what the pipeline makes of a grey picture.
-    one_view = dataclasses.replace(config.preprocessing, mirrored=False)
+    one_view = dataclasses.replace(config.preprocessing, views="plain")
     in_colour = dataclasses.replace(one_view, channels=3)
     expected = predict_logits(artifact.load_network(), one_view, images) / config.temperature
     answers = predict_logits(_read(folder, config), in_colour, images)

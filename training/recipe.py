@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from fer.config import ENSEMBLE
 from fer.errors import FerError
-from fer.faces.preprocessing import Preprocessing
+from fer.faces.preprocessing import Preprocessing, as_written_now
 from fer.ferplus import Measure
 from fer.ranges import Range
 from training.augment import Augmentation
@@ -157,6 +157,8 @@ def read_recipe(text: str, name: str, overrides: dict[str, str] | None = None) -
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadRecipe(f"Recipe {name} is not TOML: {error}.") from error
+    if isinstance(values.get("preprocessing"), dict):
+        values["preprocessing"] = as_written_now(values["preprocessing"])
     for key, override in (overrides or {}).items():
         *tables, last = key.split(".")
         table = values

@@ -8,7 +8,7 @@ into what the network was trained on. The parameters of both live in the model's
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import torch
@@ -91,6 +91,17 @@ Faces = Tensor | Crops
 """Face images: `[N, 1, H, H]`, uint8 or float in 0..1, or crops at several sizes."""
 
 
+Views = Literal["plain", "flip", "zoom"]
+"""Of what a model's answer is the mean: of its answer to the face alone (`plain`), to its mirror
+image, too (`flip`), or to both and to their enlarged middles (`zoom`)."""
+
+VIEWS: Final[dict[Views, int]] = {"plain": 1, "flip": 2, "zoom": 4}
+"""How often each of them asks the network."""
+
+ZOOM = 1 / 24
+"""What an enlarged middle lacks on each side, as a share of the whole: two pixels of 48."""
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """What a network expects of a face, as stored in its `config.json`."""
@@ -103,14 +114,35 @@ class Preprocessing:
     """Subtracted from pixels scaled to 0..1."""
     std: Annotated[float, Range(1e-6)] = 1.0
     """Divides what is left."""
-    mirrored: bool = False
-    """Whether the mirror image is asked too, and both answers are averaged."""
+    views: Views = "plain"
+    """Of what its answer is the mean."""
     framing: Framing = Framing()
 
     @property
     def crop_size(self) -> int:
         """Side in pixels at which a face is cut out of a photo for this network."""
         return max(self.size, FACE_SIZE)
+
+    @property
+    def margin(self) -> int:
+        """Pixels on each side of the input that its enlarged middle lacks."""
+        return round(self.size * ZOOM)
+
+    def inputs(self, faces: Faces) -> list[Tensor]:
+        """Turn face images into the network's inputs: one for each view, as `tensor` returns them.
+
+        In this order: plain, mirrored, the middle of each.
+        """
+        views = [self.tensor(faces)]
+        if self.views != "plain":
+            views.append(self.tensor(faces.flip(-1)))
+        if self.views == "zoom":
+            inside = slice(self.margin, self.size - self.margin)
+            views += [
+                F.interpolate(view[..., inside, inside], size=view.shape[-2:], mode="bilinear")
+                for view in views
+            ]
+        return views
 
     def tensor(self, faces: Faces) -> Tensor:
         """Turn face images into the network's input.
@@ -133,6 +165,14 @@ class Preprocessing:
             )
         faces = (faces - self.mean) / self.std
         return faces.expand(-1, self.channels, -1, -1)
+
+
+def as_written_now(preprocessing: dict[str, Any]) -> dict[str, Any]:
+    """Return a table of `Preprocessing` with `views` for `mirrored`, which older versions wrote."""
+    values = dict(preprocessing)
+    if values.pop("mirrored", False):
+        values["views"] = "flip"
+    return values
 
 
 def enlarge(faces: Tensor, size: int) -> Tensor:

@@ -2,12 +2,13 @@ import threading
 
 import pytest
 import torch
+from torch import nn
 
 from fer.config import ModelConfig
 from fer.emotions import EMOTIONS
 from fer.errors import UnknownModel
 from fer.explain import saliency
-from fer.faces.preprocessing import crop_faces
+from fer.faces.preprocessing import VIEWS, Preprocessing, crop_faces
 from fer.networks import EXPLAINED_LAYERS, NETWORKS, build_network, explained_layer
 from fer.recognizer import Recognizer
 from tools.covering import cost_of_covering, random_heat
@@ -45,6 +46,30 @@ def test_heat_is_of_the_faces_shape_and_scaled(recognizer, smile):
     heat = saliency(recognizer, smile, torch.tensor([EMOTIONS.index("happy")]))
     assert heat.shape == (1, 48, 48)
     assert (heat.min(), heat.max()) == (0, 1)
+
+
+class Bright(nn.Module):
+    """Takes every emotion for brightness, so that each pixel speaks for it by its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.look = nn.Conv2d(1, 1, 1, bias=False)
+        nn.init.ones_(self.look.weight)
+
+    def forward(self, faces):
+        return self.look(faces).sum((1, 2, 3))[:, None].expand(-1, len(EMOTIONS))
+
+
+@pytest.mark.parametrize("views", VIEWS)
+def test_each_view_shows_what_it_saw_where_it_is(views, recognizer, monkeypatch):
+    monkeypatch.setitem(EXPLAINED_LAYERS, "cnn", "look")
+    face = torch.zeros(1, 1, 48, 48, dtype=torch.uint8)
+    face[..., 4:8, 38:42] = 255  # far from the middle, where enlarged middles move things most
+    config = ModelConfig("cnn", preprocessing=Preprocessing(views=views))
+    heat = saliency(Recognizer(config, Bright(), recognizer.detector), face, torch.tensor([3]))
+    assert heat[0, 4:8, 38:42].min() > 0.5
+    heat[0, 3:9, 37:43] = 0
+    assert heat.max() < 0.1
 
 
 def test_covering_the_hot_changes_the_answer_and_covering_the_cold_does_not(recognizer, smile):

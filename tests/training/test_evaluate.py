@@ -3,9 +3,12 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional as F
 
 from fer.config import ModelConfig
-from fer.faces.preprocessing import Preprocessing
+from fer.ensemble import Ensemble
+from fer.faces.preprocessing import VIEWS, Preprocessing
 from fer.ferplus import ANSWERS, NO_MAJORITY
 from fer.networks import build_network, predict_logits
 from training.data import Split
@@ -51,16 +54,61 @@ def test_threshold_is_where_nine_of_ten_named_faces_are_right():
     assert fit_threshold(probabilities, torch.full_like(majority, NO_MAJORITY)) == 0
 
 
-def test_flip_averages_an_image_and_its_mirror():
+def test_views_average_an_image_its_mirror_and_the_middles_of_both():
     torch.manual_seed(0)
     network = build_network("cnn").eval()
     images = torch.randint(256, (5, 1, 48, 48), dtype=torch.uint8)
-    both = answer_views(network, Preprocessing(), images)["flip"].softmax(1)
-    one = predict_logits(network, Preprocessing(), images).softmax(1)
-    other = predict_logits(network, Preprocessing(), images.flip(-1)).softmax(1)
-    assert torch.allclose(both, (one + other) / 2, atol=1e-6)
-    mirrored = answer_views(network, Preprocessing(), images.flip(-1))["flip"].softmax(1)
-    assert torch.allclose(both, mirrored, atol=1e-6)
+    middles = F.interpolate(images[..., 2:46, 2:46].float() / 255, size=(48, 48), mode="bilinear")
+    looks = (images, images.flip(-1), middles, middles.flip(-1))
+    each = [predict_logits(network, Preprocessing(), look).softmax(1) for look in looks]
+    answers = answer_views(network, Preprocessing(), images)
+    for views, count in VIEWS.items():
+        expected = torch.stack(each[:count]).mean(0)
+        assert torch.allclose(answers[views].softmax(1), expected, atol=1e-6), views
+        asked = predict_logits(network, Preprocessing(views=views), images)
+        assert torch.allclose(asked.softmax(1), expected, atol=1e-6), views
+    mirrored = answer_views(network, Preprocessing(), images.flip(-1))["zoom"].softmax(1)
+    assert torch.allclose(answers["zoom"].softmax(1), mirrored, atol=1e-6)
+
+
+def test_an_ensemble_leaves_enlarged_middles_to_its_members():
+    members = [
+        (ModelConfig("cnn", preprocessing=Preprocessing(views="zoom")), build_network("cnn"))
+    ]
+    images = torch.randint(256, (5, 1, 48, 48), dtype=torch.uint8)
+    assert list(answer_views(Ensemble(members), Preprocessing(), images)) == ["plain", "flip"]
+
+
+class Told(nn.Module):
+    """Says of each view whether it is an enlarged middle, whose corner the ring around it lacks."""
+
+    def __init__(self, sure: float):
+        super().__init__()
+        self.sure = nn.Parameter(torch.tensor(sure))
+
+    def forward(self, faces: torch.Tensor) -> torch.Tensor:
+        whole = faces[:, 0, 0, 0] > 0.9
+        right = F.one_hot((faces[:, 0, 24, 24] * 10).round().long(), 7)
+        wrong = right.roll(1, dims=1)
+        return torch.where(whole[:, None], wrong * 1.0, right * self.sure)
+
+
+@pytest.mark.parametrize(("sure", "chosen"), [(2.0, "zoom"), (0.5, "plain")])
+def test_the_views_that_validate_best_are_chosen_and_of_equal_ones_the_fewest(
+    sure, chosen, train, validation, test_split
+):
+    def ringed(split: Split) -> Split:
+        images = torch.full((len(split), 1, 48, 48), 255, dtype=torch.uint8)
+        images[..., 2:46, 2:46] = (split.labels * 25.5).round().to(torch.uint8).view(-1, 1, 1, 1)
+        return dataclasses.replace(split, images=images)
+
+    network = Told(sure)
+    result = evaluate(
+        network, Preprocessing(), ringed(train), ringed(validation), ringed(test_split)
+    )
+    assert result.views == chosen
+    right = {view: result.splits["test"][view]["accuracy"] for view in VIEWS}
+    assert right == {"plain": 0, "flip": 0, "zoom": float(chosen == "zoom")}
 
 
 def test_duplicates_of_train_are_left_out_of_the_clean_row(train, validation, test_split):
@@ -86,6 +134,7 @@ def test_both_measures_are_taken_and_one_chooses(train, validation, test_split):
     torn = dataclasses.replace(test_split, labels=(test_split.labels + 1) % 7)
     torn.votes[:5] = 0
     learnt = dataclasses.replace(validation, labels=(validation.labels + 1) % 7)
+    torch.manual_seed(1)  # one whose guesses are not so bad that its temperature levels them
     result = evaluate(build_network("cnn"), Preprocessing(), train, learnt, torn, by="votes")
     split, own = result.splits["test"], result.views
     assert (split[own]["images"], split["votes"][own]["images"]) == (77, 72)
@@ -114,7 +163,7 @@ def test_contempt_counts_as_wrong_among_eight_classes(train, validation, test_sp
 
 
 def test_a_model_is_measured_as_it_is_configured(train, validation, test_split):
-    config = ModelConfig("cnn", preprocessing=Preprocessing(mirrored=True), temperature=3.0)
+    config = ModelConfig("cnn", preprocessing=Preprocessing(views="flip"), temperature=3.0)
     network = build_network("cnn")
     result = evaluate(
         network, config.preprocessing, train, validation, test_split, as_configured=config,
