@@ -25,9 +25,10 @@ from fer.artifacts.report import CALIBRATION_BINS, accuracy_interval
 from fer.columns import PROBABILITIES
 from fer.config import ModelConfig
 from fer.emotions import EMOTIONS
+from fer.ensemble import Ensemble
 from fer.faces.preprocessing import VIEWS, Preprocessing, Views
 from fer.ferplus import NO_MAJORITY, Measure, is_contempt
-from fer.networks import TakesFaces, average, predict_views
+from fer.networks import average, predict_views
 from training.data import Split, truth_to_choose_by
 
 CERTAIN = 0.9
@@ -53,11 +54,10 @@ def answer_views(
         ten_crop: whether to take the ten crops, at more than twice the cost of the others.
 
     Returns:
-        Logits `[N, 7]` of `plain`, `flip`, `zoom` unless the network is an ensemble, whose members
-        have views of their own, and, if asked for, `ten_crop`.
+        Logits `[N, 7]` of `plain`, `flip`, `zoom` and, if asked for, `ten_crop`. Of an ensemble no
+        `zoom`, and no `flip` where its members ask all that is mirrored by themselves.
     """
-    most: Views = "flip" if isinstance(network, TakesFaces) else "zoom"
-    asked = dataclasses.replace(preprocessing, views=most)
+    asked = dataclasses.replace(preprocessing, views=_most(network))
     parts: list[dict[str, Tensor]] = []
     for some in tqdm(
         images.split(BATCH), title, unit_scale=BATCH, unit="image", leave=False, delay=2
@@ -72,6 +72,13 @@ def answer_views(
             answers["ten_crop"] = average(torch.cat(crops))
         parts.append(answers)
     return {view: torch.cat([part[view] for part in parts]) for view in parts[0]}
+
+
+def _most(network: nn.Module) -> Views:
+    if not isinstance(network, Ensemble):
+        return "zoom"
+    alone = any(config.preprocessing.views == "plain" for config in network.configs)
+    return "flip" if alone else "plain"
 
 
 BATCH = 256
