@@ -63,7 +63,7 @@ def answer_views(
         images.split(BATCH), title, unit_scale=BATCH, unit="image", leave=False, delay=2
     ):
         logits = predict_views(network, asked, some)
-        answers = {
+        answers: dict[str, Tensor] = {
             views: average(logits[:count]) for views, count in VIEWS.items() if count <= len(logits)
         }
         if ten_crop:

@@ -66,8 +66,10 @@ def unfold_norms(network: nn.Module, preprocessing: Preprocessing, faces: Faces)
 
     def unfold(norm: nn.BatchNorm2d, inputs: tuple[Tensor]) -> None:
         variance, mean = torch.var_mean(inputs[0], (0, 2, 3), correction=0)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
         gain = norm.weight / (norm.running_var + norm.eps).sqrt()
-        norm.bias += gain * (mean - norm.running_mean)
+        norm.bias.add_(gain * (mean - norm.running_mean))
         norm.weight.copy_(gain * (variance + norm.eps).sqrt())
         norm.running_mean.copy_(mean)
         norm.running_var.copy_(variance)
