@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 from PIL import Image
 
+from app.downloads import offer_download
 from fer.columns import PROBABILITIES
 from fer.drawing import Hiding, annotate, hide
 from fer.faces.boxes import Box
@@ -37,15 +38,8 @@ def offer_pictures(
     """
     with st.popover(label, icon=":material/download:"):
         for said, hiding in HIDINGS.items():
-            st.download_button(
-                f"Faces {said}",
-                partial(make, hiding),
-                name,
-                mime,
-                icon=":material/download:",
-                on_click="ignore",
-                key=f"{label}-{said}",
-            )
+            data = partial(make, hiding)
+            offer_download(f"Faces {said}", data, name, mime, f"{label}-{said}")
         st.caption(f"Faces that were not found stay to be seen. {note}".strip())
 
 

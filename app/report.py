@@ -9,9 +9,9 @@ from string import Template
 
 import pandas as pd
 import plotly.graph_objects as go
-import streamlit as st
 from plotly.offline import get_plotlyjs
 
+from app.downloads import offer_download
 from app.notice import NOTICE
 from fer import __version__
 from fer.artifacts import Artifact
@@ -28,14 +28,13 @@ def offer_report(label: str, make: Callable[[], bytes], name: str) -> None:
         make: makes it, when the button is pressed.
         name: of the file, without its ending.
     """
-    st.download_button(
+    offer_download(
         label,
         make,
         f"{name}.html",
         "text/html",
+        "report",
         icon=":material/description:",
-        on_click="ignore",
-        key="report",
         help="One file with figures, settings, what the model cards say, and the limits. Any "
         "browser opens it without a network, and prints it.",
     )

@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import cast
 
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.typing import UploadedFile
 
+from app.server.jobs import to_pandas
 from fer.artifacts import Artifact, list_models, local_folders
 from fer.columns import PROBABILITIES
 from fer.emotions import COLOURS
@@ -200,6 +202,25 @@ def show_rows(rows: pd.DataFrame, alt: str) -> None:
     columns["confidence"] = st.column_config.NumberColumn(format="%.0f%%")
     st.space("small")  # for the table's own tools, which would cover what stands above
     st.dataframe(shown, hide_index=True, column_config=columns, placeholder="", alt=alt)
+
+
+LIVE_ROWS = 50
+"""Of the newest rows, so many are shown while a result grows."""
+TABLE_ROWS = 5_000
+"""Of a result's rows, so many are sent to the browser."""
+
+
+def show_newest(table: pa.Table) -> None:
+    """Show the last rows of a result that grows, the newest first."""
+    newest = to_pandas(table.slice(max(0, len(table) - LIVE_ROWS)))
+    show_rows(newest.iloc[::-1], "The newest rows, one a face, as they are scored")
+
+
+def show_first(rows: pd.DataFrame, alt: str) -> None:
+    """Show a result's rows, of a long one the first."""
+    if len(rows) > TABLE_ROWS:
+        st.caption(f"The first {TABLE_ROWS:,} of {len(rows):,} rows; the downloads have all.")
+    show_rows(rows.head(TABLE_ROWS), alt)
 
 
 def forget_upload(files: Iterable[UploadedFile]) -> None:

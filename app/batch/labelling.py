@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
+from app.downloads import offer_download
 from app.server.jobs import Job, to_csv
 from app.work import while_kept
 from fer.emotions import EMOTIONS
@@ -86,14 +87,9 @@ def show_labelling(job: Job, faces: list[int]) -> None:
         st.button(
             "Undo the last", icon=":material/undo:", key="label-undo", on_click=undo, args=(job,)
         )
-        st.download_button(
-            f"CSV: {len(table):,} labels",
-            table.to_csv(index=False),
-            "labels.csv",
-            "text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-            key="download-labels",
+        data = table.to_csv(index=False)
+        offer_download(
+            f"CSV: {len(table):,} labels", data, "labels.csv", "text/csv", "download-labels"
         )
         if st.button("Compare with them", icon=":material/leaderboard:", key="label-compare"):
             rows = job.table().take(table.index.to_numpy())

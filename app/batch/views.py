@@ -11,18 +11,16 @@ from app.batch.gallery import show_gallery
 from app.batch.report import batch_report
 from app.batch.ways_in import jobs
 from app.choice import ask_choice, select
+from app.downloads import offer_download
 from app.figures.emotions import emotion_counts
 from app.pictures import offer_pictures, with_faces, zipped
 from app.report import offer_report
-from app.server.jobs import Job, to_csv, to_excel_csv, to_pandas, to_parquet
-from app.shared import show_rows
+from app.server.jobs import Job, to_csv, to_excel_csv, to_parquet
+from app.shared import show_first, show_newest
 from app.work import WorkPage, while_kept
 from fer.columns import Status
 from fer.emotions import EMOTIONS
 from fer.wording import counted, duration
-
-LIVE_ROWS = 50  # newest rows shown while a batch is being scored
-TABLE_ROWS = 5_000  # rows of a result sent to the browser; the downloads have all
 
 
 def downloads(label: str, name: str, table: Callable[[], pa.Table]) -> None:
@@ -39,15 +37,7 @@ def downloads(label: str, name: str, table: Callable[[], pa.Table]) -> None:
         ("CSV for Excel", "csv", "text/csv", lambda: to_excel_csv(table())),
     )
     for kind, ending, mime, make in kinds:
-        st.download_button(
-            f"{kind}: {label}",
-            make,
-            f"{name}.{ending}",
-            mime,
-            icon=":material/download:",
-            on_click="ignore",
-            key=f"download-{kind}",
-        )
+        offer_download(f"{kind}: {label}", make, f"{name}.{ending}", mime, f"download-{kind}")
 
 
 @st.fragment(run_every=1.0)
@@ -69,9 +59,7 @@ def watch(job: Job) -> None:
         st.metric("Faces", f"{progress.faces:,}")
         st.metric("Unreadable files", f"{progress.errors:,}")
         st.metric("Other files skipped", f"{job.skipped:,}")
-    newest = job.table()
-    newest = newest.slice(max(0, len(newest) - LIVE_ROWS))
-    show_rows(to_pandas(newest).iloc[::-1], "The newest rows, one a face, as they are scored")
+    show_newest(job.table())
 
 
 def show_summary(job: Job, table: pd.DataFrame) -> None:
@@ -123,9 +111,7 @@ def show_result(job: Job) -> None:
     with gallery:
         show_gallery(job, rows)
     with rest:
-        if len(rows) > TABLE_ROWS:
-            st.caption(f"The first {TABLE_ROWS:,} of {len(rows):,} rows; the downloads have all.")
-        show_rows(rows.head(TABLE_ROWS), "One row a face, and one for every other file")
+        show_first(rows, "One row a face, and one for every other file")
 
 
 def download_pictures(job: Job) -> None:

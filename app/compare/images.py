@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from app.downloads import offer_download
 from app.server.folders import allowed_folder, find_folder
 from fer.columns import PROBABILITIES
 from fer.compare.fer2013 import read_test_images
@@ -50,15 +51,9 @@ def show(
 def numbers(table: pd.DataFrame, name: str) -> None:
     """Offer a figure's numbers as CSV, in which no photo's name runs as a formula."""
     safe = table.map(lambda value: safe_path(value) if isinstance(value, str) else value)
-    st.download_button(
-        "Numbers as CSV",
-        safe.to_csv(index=False),
-        f"{name}.csv",
-        "text/csv",
-        key=f"csv-{name}",
-        icon=":material/download:",
-        type="tertiary",
-        on_click="ignore",
+    data = safe.to_csv(index=False)
+    offer_download(
+        "Numbers as CSV", data, f"{name}.csv", "text/csv", f"csv-{name}", type="tertiary"
     )
 
 
@@ -133,16 +128,11 @@ def draw_gallery(folder: Path, table: pd.DataFrame, models: Sequence[str], name:
 
 def folder_at_hand() -> Path | None:
     """Return the folder of FER-2013 that is known already, if it holds the test images."""
-    text = st.session_state.get("data_folder") or os.environ.get("FER_DATA", "")
-    if not text:
-        return None
     try:
-        allowed = allowed_folder(st.get_option("server.address"), st.context.headers)
-        own = text == os.environ.get("FER_DATA")
-        folder = Path(text) if own or allowed is None else find_folder(text, allowed)
+        folder = _named_folder(st.session_state.get("data_folder", ""))
     except FerError:
         return None
-    return folder if (folder / "test.parquet").is_file() else None
+    return folder if folder and (folder / "test.parquet").is_file() else None
 
 
 def data_folder() -> Path | None:
@@ -151,17 +141,30 @@ def data_folder() -> Path | None:
     Raises:
         FolderRefused: if there is no such folder where the visitor may read.
     """
-    default = os.environ.get("FER_DATA", "")
-    allowed = allowed_folder(st.get_option("server.address"), st.context.headers)
-    if allowed is None:
-        return Path(default) if default else None
-    text = st.text_input(
-        "Folder of FER-2013, to see the images themselves",
-        default,
-        key="data_folder",
-        placeholder="a folder with test.parquet",
-        persist_state="session",
+    if _allowed() is None:
+        return _named_folder("")
+    return _named_folder(
+        st.text_input(
+            "Folder of FER-2013, to see the images themselves",
+            os.environ.get("FER_DATA", ""),
+            key="data_folder",
+            placeholder="a folder with test.parquet",
+            persist_state="session",
+        )
     )
-    if not text or text == default:
-        return Path(default) if default else None
+
+
+def _named_folder(text: str) -> Path | None:
+    """Return the folder that a visitor names, or `$FER_DATA`, which needs no leave.
+
+    Raises:
+        FolderRefused: as `data_folder`.
+    """
+    own, allowed = os.environ.get("FER_DATA", ""), _allowed()
+    if text in ("", own) or allowed is None:
+        return Path(own) if own else None
     return find_folder(text, allowed)
+
+
+def _allowed() -> Path | None:
+    return allowed_folder(st.get_option("server.address"), st.context.headers)

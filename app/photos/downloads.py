@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.downloads import offer_download
 from app.photos.album import Album
 from app.photos.views import zip_of_pictures
 from app.pictures import offer_pictures
@@ -25,14 +26,12 @@ def show_downloads(album: Album, model: str, rows: list[dict[str, Any]]) -> None
             ),
             ("JSON", lambda: to_json(rows), "emotions.json", "application/json"),
         ):
-            st.download_button(
+            offer_download(
                 f"Download {label}",
                 make,
                 name,
                 mime,
-                icon=":material/download:",
-                on_click="ignore",
-                key=f"download-{label}",
+                f"download-{label}",
                 help="All faces, with their boxes in pixels of the upright photo.",
             )
         if len(album.shots) > 1:

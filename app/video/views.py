@@ -6,11 +6,12 @@ from typing import Any, cast
 import pandas as pd
 import streamlit as st
 
+from app.downloads import offer_download
 from app.figures.emotions import probability_bars
 from app.figures.timelines import timeline
 from app.server.jobs import to_csv, to_pandas, to_parquet
 from app.server.videos import VideoWork
-from app.shared import show_rows
+from app.shared import show_first, show_newest
 from app.video.people import BRIEF, Person, changes, people, probabilities
 from app.video.ways_in import videos
 from app.work import WorkPage, while_kept
@@ -22,8 +23,6 @@ from fer.video.reading import Video, upright
 from fer.video.timeline import answer
 from fer.wording import duration, percent
 
-LIVE_ROWS = 50  # newest rows shown while a video is being scored
-TABLE_ROWS = 5_000  # rows of a result sent to the browser; the downloads have all
 SHOWN = 12  # people shown before the visitor asks for the rest
 STILL_SIDE = 1280  # pixels of a frame on the page
 
@@ -42,9 +41,7 @@ def watch(work: VideoWork) -> None:
     with st.grid(min_column_width=140):
         st.metric("Frames", f"{progress.frames:,}")
         st.metric("Faces", f"{progress.faces:,}")
-    newest = work.table()
-    newest = newest.slice(max(0, len(newest) - LIVE_ROWS))
-    show_rows(to_pandas(newest).iloc[::-1], "The newest rows, one a face, as they are scored")
+    show_newest(work.table())
 
 
 def downloads(work: VideoWork) -> None:
@@ -57,15 +54,7 @@ def downloads(work: VideoWork) -> None:
         kinds.append(("Video with boxes", "mp4", "video/mp4", lambda: work.result.annotated or b""))
     with st.container(horizontal=True):
         for label, ending, mime, make in kinds:
-            st.download_button(
-                label,
-                make,
-                f"faces.{ending}",
-                mime,
-                icon=":material/download:",
-                on_click="ignore",
-                key=f"download-{ending}",
-            )
+            offer_download(label, make, f"faces.{ending}", mime, f"download-{ending}")
 
 
 def show_person(person: Person, work: VideoWork, end: float) -> None:
@@ -204,9 +193,7 @@ def show_result(work: VideoWork) -> None:
                 alt="When whose expression changed, and from what to what",
             )
     with rows:
-        if len(table) > TABLE_ROWS:
-            st.caption(f"The first {TABLE_ROWS:,} of {len(table):,} rows; the downloads have all.")
-        show_rows(table.head(TABLE_ROWS), "One row a face and moment")
+        show_first(table, "One row a face and moment")
 
 
 PAGE = WorkPage("video", "video", videos, keys=("moment",))
