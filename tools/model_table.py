@@ -25,7 +25,7 @@ ASKED = (
     ("default, votes, eight classes as papers count", None, "votes", "eight_classes", None, None),
     (
         "best single network below 10 M weights, label",
-        "mobilenet-label",
+        "mobilenet-again-label",
         "label",
         "accuracy",
         0.725,

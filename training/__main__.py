@@ -400,13 +400,13 @@ def _summary(splits: dict[str, Any]) -> str:
                 continue
             low, high = figures["plain"]["accuracy_interval_95"]
             others = [
-                f"{text} {figures[view]['accuracy']:.4f}"
+                f"{text} {figures[view]['accuracy']:.4f}, "
                 for view, text in (("flip", "flip"), ("zoom", "zoom"), ("ten_crop", "ten-crop"))
                 if view in figures
             ]
             lines.append(
                 f"{name}, by the {of}: accuracy {figures['plain']['accuracy']:.4f} "
-                f"({low:.4f} to {high:.4f}), {', '.join(others)}, "
+                f"({low:.4f} to {high:.4f}), {''.join(others)}"
                 f"macro F1 {figures['plain']['macro_f1']:.4f}"
             )
     return "; ".join(lines)

@@ -16,6 +16,8 @@ from training.recipe import load_recipe
 ORDER = (
     "mobilenet",
     "mobilenet-128",
+    "mobilenet-b",
+    "mobilenet-again",  # goes on from mobilenet's head of labels
     "cnn-votes",
     "flagship",
     "cnn",
@@ -42,6 +44,8 @@ CANDIDATES = {
     "ensemble": [
         "mobilenet-label",
         "mobilenet-128-label",
+        "mobilenet-b-label",
+        "mobilenet-again-label",
         *(
             name
             for name in ORDER[ORDER.index("flagship") : ORDER.index("ensemble")]
