@@ -170,6 +170,8 @@ def evaluate_(
     ] = False,
 ) -> None:
     """Measure a model's weights again, as it answers now, and print what comes out."""
+    if choose_views and not write:
+        raise FerError("--choose-views changes the model: give --write, too.")
     artifact = find_artifact(model)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     train, validation, test = (load_split(data, name) for name in SPLITS)

@@ -121,7 +121,7 @@ def measure_again(
         train,
         validation,
         test,
-        by=metrics["chosen"]["measure"],
+        by=metrics["chosen"].get("measure", "label") if choose_views else "label",
         as_configured=None if choose_views else config,
         ten_crop=ten_crop,
     )

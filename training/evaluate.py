@@ -55,9 +55,9 @@ def answer_views(
 
     Returns:
         Logits `[N, 7]` of `plain`, `flip`, `zoom` and, if asked for, `ten_crop`. Of an ensemble no
-        `zoom`, and no `flip` where its members ask all that is mirrored by themselves.
+        `zoom`, and no `flip` where all its members ask the mirror image and it does not itself.
     """
-    asked = dataclasses.replace(preprocessing, views=_most(network))
+    asked = dataclasses.replace(preprocessing, views=_most(network, preprocessing.views))
     parts: list[dict[str, Tensor]] = []
     for some in tqdm(
         images.split(BATCH), title, unit_scale=BATCH, unit="image", leave=False, delay=2
@@ -74,11 +74,11 @@ def answer_views(
     return {view: torch.cat([part[view] for part in parts]) for view in parts[0]}
 
 
-def _most(network: nn.Module) -> Views:
+def _most(network: nn.Module, own: Views) -> Views:
     if not isinstance(network, Ensemble):
         return "zoom"
-    alone = any(config.preprocessing.views == "plain" for config in network.configs)
-    return "flip" if alone else "plain"
+    members = [config.preprocessing.views for config in network.configs]
+    return "flip" if own == "flip" or "plain" in members else "plain"
 
 
 BATCH = 256

@@ -78,6 +78,16 @@ def test_an_ensemble_leaves_views_to_its_members(own, asked):
     assert list(answer_views(Ensemble(members), Preprocessing(), images)) == asked
 
 
+def test_an_ensemble_that_asks_mirrors_of_members_that_do_is_measured_so(
+    train, validation, test_split
+):
+    mirrored = Preprocessing(views="flip")
+    ensemble = Ensemble([(ModelConfig("cnn", preprocessing=mirrored), build_network("cnn"))])
+    config = ModelConfig("ensemble", {"members": ["cnn"]}, mirrored)
+    result = evaluate(ensemble, mirrored, train, validation, test_split, as_configured=config)
+    assert result.views == "flip"
+
+
 class Told(nn.Module):
     """Says of each view whether it is an enlarged middle, whose corner the ring around it lacks."""
 
