@@ -26,7 +26,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from safetensors import SafetensorError
 
 from fer.artifacts import Artifact, local_folders
-from fer.artifacts.store import ROBUSTNESS
+from fer.artifacts.store import RECIPE, ROBUSTNESS
 from fer.config import ENSEMBLE
 from fer.errors import FerError
 from fer.ferplus import MEASURES
@@ -166,18 +166,30 @@ def evaluate_(
         bool, typer.Option("--ten-crop", help="Ten-crop averaging, too, as papers report it.")
     ] = False,
     choose_views: Annotated[
-        bool, typer.Option(help="With --write: choose its views and temperature anew.")
+        bool, typer.Option("--choose-views", help="Choose its views and temperature anew.")
+    ] = False,
+    adjust_logits: Annotated[
+        bool, typer.Option("--adjust-logits", help="So, too, the weight of rare emotions, once.")
     ] = False,
 ) -> None:
     """Measure a model's weights again, as it answers now, and print what comes out."""
-    if choose_views and not write:
-        raise FerError("--choose-views changes the model: give --write, too.")
+    if (choose_views or adjust_logits) and not write:
+        option = "--choose-views" if choose_views else "--adjust-logits"
+        raise FerError(f"{option} changes the model: give --write, too.")
     artifact = find_artifact(model)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     train, validation, test = (load_split(data, name) for name in SPLITS)
     if write:
-        splits = (train, validation, test)
-        measured = measure_again(artifact.path, *splits, device, ten_crop, choose_views)["splits"]
+        measured = measure_again(
+            artifact.path,
+            train,
+            validation,
+            test,
+            device,
+            ten_crop=ten_crop,
+            choose=choose_views,
+            adjust=adjust_logits,
+        )["splits"]
     else:
         network, config = artifact.load_network().to(device), artifact.config
         measured = evaluate(
@@ -236,7 +248,7 @@ def list_() -> None:
             if artifact is None:
                 print(f"{line}{'not trained':>35}  {_learnt(recipe, recipe.init)}")
                 continue
-            ran = load_recipe(str(artifact.path / "recipe.toml"))
+            ran = load_recipe(str(artifact.path / RECIPE))
             init = artifact.metrics["init"]
             print(f"{line}{_figures(artifact)}  {_learnt(ran, init)}{_changed(recipe, ran)}")
 

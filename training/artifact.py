@@ -14,18 +14,22 @@ from typing import Any
 
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from fer.artifacts import Artifact, list_models, local_folders, replace_folder, save_weights
+from fer.artifacts.store import RECIPE
 from fer.config import ENSEMBLE, ModelConfig
 from fer.errors import FerError
-from fer.faces.preprocessing import FACE_SIZE, Preprocessing
-from fer.networks import predict_logits
-from training.data import Split
+from fer.faces.preprocessing import FACE_SIZE, VIEWS, Preprocessing
+from fer.ferplus import NO_MAJORITY
+from fer.networks import average, predict_logits, predict_views
+from training.balance import choose_strength, log_prior
+from training.data import Split, truth_to_choose_by
 from training.engine import Fit
-from training.evaluate import Evaluation, evaluate
-from training.recipe import Recipe
+from training.evaluate import Evaluation, best_views, evaluate
+from training.heads import shift
+from training.recipe import Recipe, load_recipe
 
 HISTORY = ("epoch", "train_loss", "validation_accuracy")
 """The columns of `history.csv` where there was nothing to learn: that of an ensemble."""
@@ -52,6 +56,9 @@ def write_artifact(
     """
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
+    strength = None
+    if recipe.adjust_logits:
+        strength = _adjust(fit.network.to(device), fit.name, recipe, train, validation)
     if recipe.network == ENSEMBLE:
         partial.mkdir(parents=True)  # its members' folders hold the weights
     else:
@@ -72,7 +79,7 @@ def write_artifact(
     )
     history = pd.DataFrame(fit.history, columns=None if fit.history else HISTORY)
     history.to_csv(partial / "history.csv", index=False)
-    (partial / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
+    (partial / RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
     metrics: dict[str, Any] = {
         "model": fit.name,
         "network": recipe.network,
@@ -82,6 +89,8 @@ def write_artifact(
         "weights_sha256": artifact.weight_digests(),
         "chosen": fit.chosen,
     }
+    if strength is not None:
+        metrics["logits_adjusted"] = strength
     if fit.history:
         metrics["training"] = {
             "epochs": len(fit.history),
@@ -103,26 +112,39 @@ def measure_again(
     test: Split,
     device: torch.device | str = "cpu",
     ten_crop: bool = False,
-    choose_views: bool = False,
+    choose: bool = False,
+    adjust: bool = False,
 ) -> dict[str, Any]:
     """Measure a model and replace its figures; return its metrics. Its weights stay.
 
     For folders that an older version wrote.
 
     Args:
-        choose_views: whether to choose its views and its temperature anew, which stay otherwise.
         ten_crop: whether to measure that again, see `evaluate`; what is there stays otherwise.
+        choose: whether to choose its views and its temperature anew, which stay otherwise.
+        adjust: whether to do as if its recipe had said `adjust_logits` and `choose`: its last
+            layer changes.
+
+    Raises:
+        FerError: if its logits are adjusted already, or it is an ensemble.
     """
     artifact = Artifact(folder)
     config, network, metrics = artifact.config, artifact.load_network(), artifact.metrics
+    recipe = load_recipe(str(folder / RECIPE))
+    if adjust:
+        if recipe.adjust_logits or recipe.network == ENSEMBLE:
+            reason = "are adjusted already" if recipe.adjust_logits else "are its members'"
+            raise FerError(f"The logits of {folder} {reason}.")
+        name = metrics["model"]
+        metrics["logits_adjusted"] = _adjust(network.to(device), name, recipe, train, validation)
     evaluation = evaluate(
         network.to(device),
         config.preprocessing,
         train,
         validation,
         test,
-        by=metrics["chosen"].get("measure", "label") if choose_views else "label",
-        as_configured=None if choose_views else config,
+        by=metrics["chosen"].get("measure", "label") if choose or adjust else "label",
+        as_configured=None if choose or adjust else config,
         ten_crop=ten_crop,
     )
     for name, split in metrics["splits"].items():
@@ -131,9 +153,33 @@ def measure_again(
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(folder, partial)
+    if adjust:
+        save_weights(network, partial)
+        metrics["weights_sha256"] = Artifact(partial).weight_digests()
+        recipe = dataclasses.replace(recipe, adjust_logits=True)
+        (partial / RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
     _write_measured(partial, config, network, metrics, evaluation)
     replace_folder(partial, folder)
     return metrics
+
+
+def _adjust(
+    network: nn.Module, name: str, recipe: Recipe, train: Split, validation: Split
+) -> float:
+    """Adjust the logits of a model of a recipe, in place, and return the strength.
+
+    It is the one that suits the views which suit the network as it is.
+    """
+    head = next(head for head in recipe.heads if recipe.name + head.suffix == name)
+    asked = dataclasses.replace(recipe.preprocessing, views="zoom")
+    logits = predict_views(network, asked, validation.images)
+    truth = truth_to_choose_by(validation, head.measure)
+    answers: dict[str, Tensor] = {views: average(logits[:count]) for views, count in VIEWS.items()}
+    own = logits[: VIEWS[best_views(answers, truth)], truth != NO_MAJORITY]
+    prior = log_prior(train.targets(head.votes_weight))
+    strength = choose_strength(own, prior, truth[truth != NO_MAJORITY])
+    shift(network, -strength * prior.to(next(network.parameters()).device))
+    return strength
 
 
 def _write_measured(

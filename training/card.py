@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fer.artifacts import Artifact
 from fer.artifacts.export import FLOAT, INT8, TRANSFORMERS, Export
+from fer.artifacts.store import RECIPE
 from fer.columns import PROBABILITIES
 from fer.compare.metrics import reliability
 from fer.emotions import EMOTIONS
@@ -81,7 +82,7 @@ def model_card(folder: Path, repo_id: str | None = None) -> ModelCard:
     artifact = Artifact(folder)
     metrics, export = artifact.metrics, Export.read(artifact)
     for_transformers = export_transformers.has_export(artifact)
-    recipe = (folder / "recipe.toml").read_text().strip()
+    recipe = (folder / RECIPE).read_text().strip()
     data = ModelCardData(
         license="mit",
         library_name="fer-studio",

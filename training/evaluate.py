@@ -81,6 +81,20 @@ def _most(network: nn.Module, own: Views) -> Views:
     return "flip" if own == "flip" or "plain" in members else "plain"
 
 
+def best_views(answers: dict[str, Tensor], truth: Tensor) -> Views:
+    """Return the way to answer in which most images are right; of equally good ones the cheapest.
+
+    Args:
+        answers: as `answer_views` returns them.
+        truth: int64 `[N]`, `NO_MAJORITY` where an image does not count.
+    """
+
+    def correct(views: Views) -> int:
+        return int((answers[views].argmax(1) == truth)[truth != NO_MAJORITY].sum())
+
+    return max((views for views in VIEWS if views in answers), key=correct)
+
+
 BATCH = 256
 """Images between two steps of the progress bar."""
 
@@ -217,17 +231,12 @@ def evaluate(
         name: answer_views(network, preprocessing, split.images, f"measuring on {name}", ten_crop)
         for name, split in named.items()
     }
-    truth = truth_to_choose_by(validation, by)
-    known = truth != NO_MAJORITY
-
-    def correct(views: Views) -> int:
-        return int((answers["validation"][views].argmax(1) == truth)[known].sum())
-
     if as_configured is not None:
         own, temperature = as_configured.preprocessing.views, as_configured.temperature
     else:
-        # Of equally good ones the first, which asks less.
-        own = max((views for views in VIEWS if views in answers["validation"]), key=correct)
+        truth = truth_to_choose_by(validation, by)
+        known = truth != NO_MAJORITY
+        own = best_views(answers["validation"], truth)
         temperature = fit_temperature(answers["validation"][own][known], truth[known])
     threshold = fit_threshold(
         (answers["validation"][own] / temperature).softmax(1), validation.majority

@@ -59,6 +59,12 @@ def narrow(weights: dict[str, Tensor], network: nn.Module, head: int) -> None:
     network.load_state_dict(weights | own)
 
 
+@torch.no_grad()
+def shift(network: nn.Module, logits: Tensor) -> None:
+    """Add `logits`, float `[7]`, to all that a network of one head answers, in its last layer."""
+    cast(nn.Linear, network.get_submodule(last_layer(network))).bias.add_(logits)
+
+
 def part(logits: Tensor) -> tuple[Tensor, ...]:
     """Part logits or targets `[N, 7 * heads]` into those of each head, `[N, 7]`."""
     return torch.split(logits, OUTPUTS, dim=1)

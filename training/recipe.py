@@ -68,6 +68,9 @@ class Recipe:
     """Share of the target spread evenly over the classes; of two heads, of the label's alone."""
     balance: Balance = "none"
     """What is done about unbalanced classes, see `training.balance`."""
+    adjust_logits: bool = False
+    """Whether, once trained, it names rare emotions more often, as far as no more validation images
+    are wrong by it, see `training.balance.choose_strength`; of two heads each for itself."""
     epochs: Annotated[int, Range(0)] = 100
     """Passes over the training images."""
     batch_size: Annotated[int, Range(2)] = 128
@@ -170,6 +173,8 @@ def read_recipe(text: str, name: str, overrides: dict[str, str] | None = None) -
     recipe = _build(Recipe, {"name": name, **values}, "")
     if not recipe.epochs and recipe.network != ENSEMBLE:
         raise BadRecipe("epochs is 0, and only an ensemble can do without training.")
+    if recipe.adjust_logits and recipe.network == ENSEMBLE:
+        raise BadRecipe("adjust_logits is for networks; an ensemble's members have logits.")
     if recipe.trunk_passes:
         if not 0 <= recipe.unfreeze_last <= recipe.trunk_below:
             raise BadRecipe("trunk_passes wants unfreeze_last between 0 and trunk_below.")

@@ -40,7 +40,7 @@ RIVALS = "rivals"
 WEIGHTS = "*.safetensors"
 SINGLE, SHARDED = "model.safetensors", "model.safetensors.index.json"
 
-ROBUSTNESS = "robustness.json"
+ROBUSTNESS, RECIPE = "robustness.json", "recipe.toml"
 
 DESCRIPTION = ("config.json", "metrics.json")
 FILES = (
@@ -50,7 +50,7 @@ FILES = (
     "predictions.parquet",
     ROBUSTNESS,
     "history.csv",
-    "recipe.toml",
+    RECIPE,
     "README.md",
     "confusion.png",
 )
@@ -236,7 +236,7 @@ class Artifact:
 
     def _lacks_weights(self) -> str:
         """Say that its weights are not here, and where they come from."""
-        recipe = self.path / "recipe.toml"
+        recipe = self.path / RECIPE
         try:
             name = tomllib.loads(recipe.read_text("utf-8"))["name"]
         except (OSError, ValueError, KeyError):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from training.balance import class_weights, epoch_order, logit_offsets
+from training.balance import choose_strength, class_weights, epoch_order, log_prior, logit_offsets
 
 LABELS = torch.tensor([3] * 600 + [6] * 300 + [1] * 100)
 TARGETS = torch.nn.functional.one_hot(LABELS, 7).float()
@@ -37,3 +37,34 @@ def test_without_balance_every_image_is_seen_once():
     assert order.sort().values.tolist() == list(range(len(LABELS)))
     assert class_weights("none", TARGETS) is None
     assert logit_offsets("none", TARGETS) is None
+
+
+def answers(rows):
+    """One view of faces, for each how surely it names neutral rather than disgust."""
+    logits = torch.full((1, len(rows), 7), -50.0)
+    logits[0, :, 6] = torch.tensor(rows)
+    logits[0, :, 1] = 0.0
+    return logits
+
+
+def test_rare_emotions_are_named_more_often_as_far_as_no_more_images_are_wrong():
+    prior = log_prior(torch.nn.functional.one_hot(torch.tensor([6] * 99 + [1]), 7).float())
+    gap = (prior[6] - prior[1]).item()  # 4.6: what a strength of 1 takes from neutral
+    disgust, neutral = [0.12 * gap, 0.13 * gap], [0.22 * gap, 0.23 * gap]
+    truth = torch.tensor([1, 1, 6, 6, 6, 6])
+    # 0.15 and 0.2 find both; more costs a neutral face, and then two.
+    sure = answers([*disgust, *neutral, 0.9 * gap, 0.9 * gap])
+    assert choose_strength(sure, prior, truth) == 0.15
+    # One neutral face is lost before the first of disgust is found.
+    sooner = answers([0.12 * gap, 0.9 * gap, 0.02 * gap, 0.04 * gap, 0.9 * gap, 0.9 * gap])
+    assert choose_strength(sooner, prior, truth) == 0
+
+
+def test_a_strength_is_chosen_for_the_mean_of_all_views():
+    prior = log_prior(torch.nn.functional.one_hot(torch.tensor([6] * 99 + [1]), 7).float())
+    gap = (prior[6] - prior[1]).item()
+    truth = torch.tensor([1, 6])
+    first, second = answers([0.1 * gap, 0.9 * gap]), answers([0.4 * gap, 0.9 * gap])
+    alone = choose_strength(first, prior, truth)
+    both = choose_strength(torch.cat([first, second]), prior, truth)
+    assert alone < both < 0.45
