@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from fer.artifacts import Artifact
 from fer.ensemble import Ensemble
@@ -15,6 +16,7 @@ from fer.ferplus import NO_MAJORITY
 from fer.networks import predict_logits
 from training.data import Split, truth_to_choose_by
 from training.engine import Fit
+from training.evaluate import BATCH
 from training.recipe import BadRecipe, Recipe
 
 
@@ -49,10 +51,16 @@ def assemble(
     loaded = {name: (artifact.config, artifact.load_network()) for name, artifact in found.items()}
     answers = {}
     for name, (config, network) in loaded.items():
-        logits = predict_logits(
-            network.to(device), config.preprocessing, validation.images.to(device)
+        batches = tqdm(
+            validation.images.to(device).split(BATCH),
+            name,
+            unit_scale=BATCH,
+            unit="image",
+            leave=False,
         )
-        answers[name] = (logits / config.temperature).softmax(1).cpu()
+        network.to(device)
+        logits = [predict_logits(network, config.preprocessing, batch) for batch in batches]
+        answers[name] = (torch.cat(logits) / config.temperature).softmax(1).cpu()
     tried = {
         names: _accuracy([answers[name] for name in names], truth.cpu())
         for size in range(1, len(loaded) + 1)

