@@ -62,7 +62,7 @@ class ModelConfig:
             raise ValueError(f"it knows no views {views!r}")
         if config.network == ENSEMBLE:
             _check_members(config.members)
-            if views == "zoom":
+            if views not in ("plain", "flip"):
                 raise ValueError("an ensemble is not asked for enlarged middles: its members are")
         return config
 

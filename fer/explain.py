@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from fer.ensemble import Ensemble
 from fer.errors import UnknownModel
-from fer.faces.preprocessing import FACE_SIZE, Faces, Preprocessing
+from fer.faces.preprocessing import FACE_SIZE, VIEWS, Faces, Preprocessing
 from fer.networks import explained_layer
 from fer.recognizer import Recognizer
 
@@ -55,14 +55,16 @@ def saliency(recognizer: Recognizer, faces: Faces, emotions: Tensor) -> Tensor:
 
 def _together(found: list[Tensor], preprocessing: Preprocessing) -> Tensor:
     """Add up the evidence `[N, H, W]` of views, each where it was seen."""
-    if preprocessing.views == "plain":
-        return found[0]
-    whole = found[0] + found[1].flip(-1)
-    if preprocessing.views == "flip":
-        return whole
-    middle = found[2] + found[3].flip(-1)
-    margin, size = preprocessing.margin, preprocessing.size
-    return _scale(whole, size) + F.pad(_scale(middle, size - 2 * margin), (margin,) * 4)
+    views = VIEWS[preprocessing.views]
+    enlarged = any(view.enlarged for view in views)
+    placed = []
+    for view, evidence in zip(views, found, strict=True):
+        seen = evidence.flip(-1) if view.mirrored else evidence
+        if enlarged:
+            margin = preprocessing.margin if view.enlarged else 0
+            seen = F.pad(_scale(seen, preprocessing.size - 2 * margin), (margin,) * 4)
+        placed.append(seen)
+    return torch.stack(placed).sum(0)
 
 
 def _scale(maps: Tensor, side: int) -> Tensor:

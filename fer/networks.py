@@ -330,5 +330,5 @@ def predict_views(
             ask_views(network, preprocessing, faces[start : start + batch_size].to(device)).to(back)
             for start in range(0, len(faces), batch_size)
         ]
-    none = torch.empty(VIEWS[preprocessing.views], 0, len(EMOTIONS), device=back)
+    none = torch.empty(len(VIEWS[preprocessing.views]), 0, len(EMOTIONS), device=back)
     return torch.cat(logits, dim=1) if logits else none

@@ -260,7 +260,7 @@ class Recognizer:
 
     def _embeddings(self, seen: Sequence[Tensor]) -> Tensor:
         """Return float32 `[N, D]`; of a model that asks several views, their mean."""
-        views = VIEWS[self.config.preprocessing.views]
+        views = len(VIEWS[self.config.preprocessing.views])
         return torch.stack([torch.cat(list(seen[view::views])) for view in range(views)]).mean(0)
 
     def face(self, place: Place, probabilities: Sequence[float]) -> Face:

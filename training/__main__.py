@@ -29,6 +29,7 @@ from fer.artifacts import Artifact, local_folders
 from fer.artifacts.store import RECIPE, ROBUSTNESS
 from fer.config import ENSEMBLE
 from fer.errors import FerError
+from fer.faces.preprocessing import VIEWS
 from fer.ferplus import MEASURES
 from training.artifact import (
     check_target,
@@ -414,9 +415,9 @@ def _summary(splits: dict[str, Any]) -> str:
                 continue
             low, high = figures["plain"]["accuracy_interval_95"]
             others = [
-                f"{text} {figures[view]['accuracy']:.4f}, "
-                for view, text in (("flip", "flip"), ("zoom", "zoom"), ("ten_crop", "ten-crop"))
-                if view in figures
+                f"{view.replace('_', '-')} {figures[view]['accuracy']:.4f}, "
+                for view in (*VIEWS, "ten_crop")
+                if view != "plain" and view in figures
             ]
             lines.append(
                 f"{name}, by the {of}: accuracy {figures['plain']['accuracy']:.4f} "

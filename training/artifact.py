@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from fer.artifacts import Artifact, list_models, local_folders, replace_folder, save_weights
@@ -23,11 +23,11 @@ from fer.config import ENSEMBLE, ModelConfig
 from fer.errors import FerError
 from fer.faces.preprocessing import FACE_SIZE, VIEWS, Preprocessing
 from fer.ferplus import NO_MAJORITY
-from fer.networks import average, predict_logits, predict_views
+from fer.networks import predict_logits, predict_views
 from training.balance import choose_strength, log_prior
 from training.data import Split, truth_to_choose_by
 from training.engine import Fit
-from training.evaluate import Evaluation, best_views, evaluate
+from training.evaluate import Evaluation, average_views, best_views, evaluate
 from training.heads import shift
 from training.recipe import Recipe, load_recipe
 
@@ -174,10 +174,11 @@ def _adjust(
     asked = dataclasses.replace(recipe.preprocessing, views="zoom")
     logits = predict_views(network, asked, validation.images)
     truth = truth_to_choose_by(validation, head.measure)
-    answers: dict[str, Tensor] = {views: average(logits[:count]) for views, count in VIEWS.items()}
-    own = logits[: VIEWS[best_views(answers, truth)], truth != NO_MAJORITY]
+    known = truth != NO_MAJORITY
+    own = VIEWS[best_views(average_views(logits, asked.views), truth)]
+    of_own = logits[[VIEWS[asked.views].index(view) for view in own]][:, known]
     prior = log_prior(train.targets(head.votes_weight))
-    strength = choose_strength(own, prior, truth[truth != NO_MAJORITY])
+    strength = choose_strength(of_own, prior, truth[known])
     shift(network, -strength * prior.to(next(network.parameters()).device))
     return strength
 

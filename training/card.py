@@ -47,6 +47,7 @@ METRICS = {
 VIEWS = {
     "plain": "one view an image",
     "flip": "mirrored views averaged",
+    "cross": "mirrored views averaged, one of the two enlarged",
     "zoom": "mirrored views and their enlarged middles averaged",
     "ten_crop": "ten crops averaged",
     "not_in_train": "images that do not stand in train too",

@@ -54,24 +54,36 @@ def answer_views(
         ten_crop: whether to take the ten crops, at more than twice the cost of the others.
 
     Returns:
-        Logits `[N, 7]` of `plain`, `flip`, `zoom` and, if asked for, `ten_crop`. Of an ensemble no
-        `zoom`, and no `flip` where all its members ask the mirror image and it does not itself.
+        Logits `[N, 7]` of each of `VIEWS` and, if asked for, of `ten_crop`. Of an ensemble no
+        enlarged ones, and no `flip` where all its members ask the mirror image and it does not
+        itself.
     """
     asked = dataclasses.replace(preprocessing, views=_most(network, preprocessing.views))
     parts: list[dict[str, Tensor]] = []
     for some in tqdm(
         images.split(BATCH), title, unit_scale=BATCH, unit="image", leave=False, delay=2
     ):
-        logits = predict_views(network, asked, some)
-        answers: dict[str, Tensor] = {
-            views: average(logits[:count]) for views, count in VIEWS.items() if count <= len(logits)
-        }
+        answers = average_views(predict_views(network, asked, some), asked.views)
         if ten_crop:
             mirrored = dataclasses.replace(preprocessing, views="flip")
             crops = [predict_views(network, mirrored, crop) for crop in _five_crops(some)]
             answers["ten_crop"] = average(torch.cat(crops))
         parts.append(answers)
     return {view: torch.cat([part[view] for part in parts]) for view in parts[0]}
+
+
+def average_views(logits: Tensor, asked: Views) -> dict[str, Tensor]:
+    """Average those of the views that make up each of `VIEWS`, as far as they were asked.
+
+    Args:
+        logits: `[V, N, 7]`, as `predict_views` returns them for `asked`.
+    """
+    place = {view: number for number, view in enumerate(VIEWS[asked])}
+    return {
+        views: average(logits[[place[view] for view in wanted]])
+        for views, wanted in VIEWS.items()
+        if place.keys() >= set(wanted)
+    }
 
 
 def _most(network: nn.Module, own: Views) -> Views:

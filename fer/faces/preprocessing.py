@@ -8,7 +8,7 @@ into what the network was trained on. The parameters of both live in the model's
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -91,12 +91,26 @@ Faces = Tensor | Crops
 """Face images: `[N, 1, H, H]`, uint8 or float in 0..1, or crops at several sizes."""
 
 
-Views = Literal["plain", "flip", "zoom"]
-"""Of what a model's answer is the mean: of its answer to the face alone (`plain`), to its mirror
-image, too (`flip`), or to both and to their enlarged middles (`zoom`)."""
+class View(NamedTuple):
+    """One way to look at a face."""
 
-VIEWS: Final[dict[Views, int]] = {"plain": 1, "flip": 2, "zoom": 4}
-"""How often each of them asks the network."""
+    mirrored: bool = False
+    enlarged: bool = False
+    """Whether it is the middle alone, as large as the whole."""
+
+
+Views = Literal["plain", "flip", "cross", "zoom"]
+"""Of what a model's answer is the mean: of its answer to the face alone (`plain`); to its mirror
+image, too (`flip`); to the face and its mirror image's enlarged middle (`cross`); or to both and to
+their enlarged middles (`zoom`)."""
+
+VIEWS: Final[dict[Views, tuple[View, ...]]] = {
+    "plain": (View(),),
+    "flip": (View(), View(mirrored=True)),
+    "cross": (View(), View(mirrored=True, enlarged=True)),
+    "zoom": (View(), View(mirrored=True), View(enlarged=True), View(mirrored=True, enlarged=True)),
+}
+"""What each of them shows the network, the cheapest first."""
 
 ZOOM = 1 / 24
 """What an enlarged middle lacks on each side, as a share of the whole: two pixels of 48."""
@@ -131,18 +145,17 @@ class Preprocessing:
     def inputs(self, faces: Faces) -> list[Tensor]:
         """Turn face images into the network's inputs: one for each view, as `tensor` returns them.
 
-        In this order: plain, mirrored, the middle of each.
+        They stand in the order of `VIEWS`.
         """
-        views = [self.tensor(faces)]
-        if self.views != "plain":
-            views.append(self.tensor(faces.flip(-1)))
-        if self.views == "zoom":
-            inside = slice(self.margin, self.size - self.margin)
-            views += [
-                F.interpolate(view[..., inside, inside], size=view.shape[-2:], mode="bilinear")
-                for view in views
-            ]
-        return views
+        inside = slice(self.margin, self.size - self.margin)
+
+        def look(view: View) -> Tensor:
+            seen = self.tensor(faces.flip(-1) if view.mirrored else faces)
+            if not view.enlarged:
+                return seen
+            return F.interpolate(seen[..., inside, inside], size=seen.shape[-2:], mode="bilinear")
+
+        return [look(view) for view in VIEWS[self.views]]
 
     def tensor(self, faces: Faces) -> Tensor:
         """Turn face images into the network's input.
