@@ -36,20 +36,23 @@ ASKED = (
 )
 """What was asked of the models on test, and by which figure; a model's own views."""
 
+PARTS = ("mobilenet-128", "mobilenet-128-label", "mobilenet-b-label")
+"""Made for ensembles, and by themselves nobody's choice: the full table alone has them."""
+
 
 def with_table(text: str) -> str:
-    """Return the README's text with its table, of the models that can be used, made anew."""
-    artifacts = [artifact for artifact in _shipped() if artifact.has_weights]
+    """Return the README's text with its tables made anew: models to choose from, and the goals."""
+    artifacts = [x for x in _shipped() if x.has_weights and x.name not in PARTS]
     header = ("model", "size", "ms a face", "votes, test", "label, test", "what for")
     rows = [
         (_name(x), _size(x), _time(x), *(_accuracy(x, "test", by) for by in _VOTES_FIRST), _use(x))
         for x in artifacts
     ]
-    return _between("models", text, _table(header, rows))
+    return _between("asked", _between("models", text, _table(header, rows)), _asked())
 
 
-def with_full_tables(text: str) -> str:
-    """Return the text of docs/models.md with its tables made anew: every model, and the goals."""
+def with_full_table(text: str) -> str:
+    """Return the text of docs/models.md with its table, of every model, made anew."""
     header = ["model", "weights", "size", "multiply-adds", "ms a face"]
     for measure in _VOTES_FIRST:
         header += [f"{measure}, validation", f"{measure}, test", "95% interval"]
@@ -62,8 +65,7 @@ def with_full_tables(text: str) -> str:
         ]
         for x in _shipped()
     ]
-    models = _between("models", text, _table([*header, "what for"], rows))
-    return _between("asked", models, _asked())
+    return _between("models", text, _table([*header, "what for"], rows))
 
 
 _VOTES_FIRST = MEASURES[::-1]  # by them the default is chosen
@@ -153,7 +155,7 @@ def main(
     if time:
         publish_times()
     README.write_text(with_table(README.read_text()))
-    FULL.write_text(with_full_tables(FULL.read_text()))
+    FULL.write_text(with_full_table(FULL.read_text()))
 
 
 if __name__ == "__main__":

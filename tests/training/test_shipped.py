@@ -14,7 +14,7 @@ from fer.artifacts.store import ROBUSTNESS
 from fer.compare.fer2013 import IN_TRAIN
 from fer.ferplus import MEASURES
 from fer.networks import predict_logits
-from tools.model_table import FULL, README, with_full_tables, with_table
+from tools.model_table import FULL, README, with_full_table, with_table
 from training.data import load_split
 from training.recipe import list_recipes, load_recipe
 
@@ -157,6 +157,6 @@ def test_its_recipe_is_what_was_run(folder, metrics):
 def test_the_tables_of_models_are_what_the_metrics_say(metrics):
     readme, full = README.read_text(), FULL.read_text()
     assert with_table(readme) == readme
-    assert with_full_tables(full) == full
+    assert with_full_table(full) == full
     for measure in MEASURES:
         assert f"{Artifact(MODELS / metrics['model']).accuracy('test', measure):.4f}" in full
