@@ -57,8 +57,8 @@ def write_artifact(
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     strength = None
-    if recipe.adjust_logits:
-        strength = _adjust(fit.network.to(device), fit.name, recipe, train, validation)
+    if recipe.adjust_logits and fit.name == recipe.name:
+        strength = _adjust(fit.network.to(device), recipe, train, validation)
     if recipe.network == ENSEMBLE:
         partial.mkdir(parents=True)  # its members' folders hold the weights
     else:
@@ -126,17 +126,19 @@ def measure_again(
             layer changes.
 
     Raises:
-        FerError: if its logits are adjusted already, or it is an ensemble.
+        FerError: if its logits are adjusted already, or never are.
     """
     artifact = Artifact(folder)
     config, network, metrics = artifact.config, artifact.load_network(), artifact.metrics
     recipe = load_recipe(str(folder / RECIPE))
     if adjust:
-        if recipe.adjust_logits or recipe.network == ENSEMBLE:
-            reason = "are adjusted already" if recipe.adjust_logits else "are its members'"
-            raise FerError(f"The logits of {folder} {reason}.")
-        name = metrics["model"]
-        metrics["logits_adjusted"] = _adjust(network.to(device), name, recipe, train, validation)
+        if "logits_adjusted" in metrics:
+            raise FerError(f"The logits of {folder} are adjusted already.")
+        if recipe.network == ENSEMBLE or metrics["model"] != recipe.name:
+            raise FerError(
+                f"{folder} is an ensemble or a second head: its logits stay as they are."
+            )
+        metrics["logits_adjusted"] = _adjust(network.to(device), recipe, train, validation)
     evaluation = evaluate(
         network.to(device),
         config.preprocessing,
@@ -163,14 +165,12 @@ def measure_again(
     return metrics
 
 
-def _adjust(
-    network: nn.Module, name: str, recipe: Recipe, train: Split, validation: Split
-) -> float:
-    """Adjust the logits of a model of a recipe, in place, and return the strength.
+def _adjust(network: nn.Module, recipe: Recipe, train: Split, validation: Split) -> float:
+    """Adjust the logits of a recipe's first head, in place, and return the strength.
 
     It is the one that suits the views which suit the network as it is.
     """
-    head = next(head for head in recipe.heads if recipe.name + head.suffix == name)
+    head = recipe.heads[0]
     asked = dataclasses.replace(recipe.preprocessing, views="zoom")
     logits = predict_views(network, asked, validation.images)
     truth = truth_to_choose_by(validation, head.measure)

@@ -1,6 +1,8 @@
 """Rare emotions named more often: what `adjust_logits` does to the model that is written."""
 
 import dataclasses
+import json
+import shutil
 
 import pytest
 import torch
@@ -74,10 +76,7 @@ def test_no_more_validation_images_are_wrong_and_rare_emotions_are_found(written
 
 def test_what_is_written_already_is_adjusted_once(written, tmp_path):
     plain, adjusted, splits = written
-    model = tmp_path / "cnn"
-    model.mkdir()
-    for path in plain.path.iterdir():
-        (model / path.name).write_bytes(path.read_bytes())
+    model = shutil.copytree(plain.path, tmp_path / "cnn")
     measure_again(model, *splits, adjust=True)
     again = Artifact(model)
     bias = f"{LAST}.bias"
@@ -91,6 +90,22 @@ def test_what_is_written_already_is_adjusted_once(written, tmp_path):
     with pytest.raises(FerError, match="are adjusted already"):
         measure_again(model, *splits, adjust=True)
     assert {path: path.read_bytes() for path in model.iterdir()} == files
+
+
+def test_the_head_of_labels_stays_as_it_is(written, tmp_path):
+    plain, _, splits = written
+    model = shutil.copytree(plain.path, tmp_path / "cnn-label")
+    (model / "metrics.json").write_text(json.dumps(plain.metrics | {"model": "cnn-label"}))
+    with pytest.raises(FerError, match="a second head"):
+        measure_again(model, *splits, adjust=True)
+
+    changes = {"votes_weight": "1.0", "choose_by": "votes", "label_head": "1.0", "epochs": "1"}
+    recipe = load_recipe("cnn", changes | {"adjust_logits": "true"})
+    votes, label = fit(recipe, *splits[:2], tmp_path / "run.ckpt")
+    for head in (votes, label):
+        write_artifact(tmp_path / head.name, recipe, head, *splits)
+    assert "logits_adjusted" in Artifact(tmp_path / votes.name).metrics
+    assert "logits_adjusted" not in Artifact(tmp_path / label.name).metrics
 
 
 def test_an_ensemble_has_no_logits_of_its_own():
