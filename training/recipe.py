@@ -69,9 +69,9 @@ class Recipe:
     balance: Balance = "none"
     """What is done about unbalanced classes, see `training.balance`."""
     adjust_logits: bool = False
-    """Whether, once trained, it names rare emotions more often, as far as no more validation images
-    are wrong by it, see `training.balance.choose_strength`. Of two heads it is the first: the
-    label's is for figures beside those of others."""
+    """Whether, once trained, it names rare emotions more often, as far as its validation accuracy
+    bears it, see `training.balance.choose_strength`. Of two heads it is the first: the label's is
+    for figures beside those of others."""
     epochs: Annotated[int, Range(0)] = 100
     """Passes over the training images."""
     batch_size: Annotated[int, Range(2)] = 128

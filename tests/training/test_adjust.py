@@ -63,7 +63,7 @@ def test_only_the_last_bias_changes_and_by_the_prior(written):
     assert torch.allclose(moved, expected, atol=2e-3)
 
 
-def test_no_more_validation_images_are_wrong_and_rare_emotions_are_found(written):
+def test_rare_emotions_are_found_and_no_more_validation_images_are_wrong(written):
     measured = [artifact.metrics["splits"]["validation"] for artifact in written[:2]]
     plain, adjusted = (
         split[artifact.metrics["views"]]
