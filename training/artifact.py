@@ -21,7 +21,7 @@ from fer.artifacts import Artifact, list_models, local_folders, replace_folder, 
 from fer.artifacts.store import RECIPE
 from fer.config import ENSEMBLE, ModelConfig
 from fer.errors import FerError
-from fer.faces.preprocessing import FACE_SIZE, VIEWS, Preprocessing
+from fer.faces.preprocessing import FACE_SIZE, VIEWS, Preprocessing, Views
 from fer.ferplus import NO_MAJORITY
 from fer.networks import predict_logits, predict_views
 from training.balance import choose_strength, log_prior
@@ -56,9 +56,9 @@ def write_artifact(
     """
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    strength = None
+    views = strength = None
     if recipe.adjust_logits and fit.name == recipe.name:
-        strength = _adjust(fit.network.to(device), recipe, train, validation)
+        views, strength = _adjust(fit.network.to(device), recipe, train, validation)
     if recipe.network == ENSEMBLE:
         partial.mkdir(parents=True)  # its members' folders hold the weights
     else:
@@ -75,7 +75,13 @@ def write_artifact(
     network.to(device).to(memory_format=torch.channels_last)
 
     evaluation = evaluate(
-        network, recipe.preprocessing, train, validation, test, by=fit.chosen["measure"]
+        network,
+        recipe.preprocessing,
+        train,
+        validation,
+        test,
+        by=fit.chosen["measure"],
+        views=views,
     )
     history = pd.DataFrame(fit.history, columns=None if fit.history else HISTORY)
     history.to_csv(partial / "history.csv", index=False)
@@ -130,7 +136,7 @@ def measure_again(
     """
     artifact = Artifact(folder)
     config, network, metrics = artifact.config, artifact.load_network(), artifact.metrics
-    recipe = load_recipe(str(folder / RECIPE))
+    recipe, views = load_recipe(str(folder / RECIPE)), None
     if adjust:
         if "logits_adjusted" in metrics:
             raise FerError(f"The logits of {folder} are adjusted already.")
@@ -138,7 +144,8 @@ def measure_again(
             raise FerError(
                 f"{folder} is an ensemble or a second head: its logits stay as they are."
             )
-        metrics["logits_adjusted"] = _adjust(network.to(device), recipe, train, validation)
+        views, strength = _adjust(network.to(device), recipe, train, validation)
+        metrics["logits_adjusted"] = strength
     evaluation = evaluate(
         network.to(device),
         config.preprocessing,
@@ -146,6 +153,7 @@ def measure_again(
         validation,
         test,
         by=metrics["chosen"].get("measure", "label") if choose or adjust else "label",
+        views=views,
         as_configured=None if choose or adjust else config,
         ten_crop=ten_crop,
     )
@@ -165,22 +173,25 @@ def measure_again(
     return metrics
 
 
-def _adjust(network: nn.Module, recipe: Recipe, train: Split, validation: Split) -> float:
-    """Adjust the logits of a recipe's first head, in place, and return the strength.
+def _adjust(
+    network: nn.Module, recipe: Recipe, train: Split, validation: Split
+) -> tuple[Views, float]:
+    """Adjust the logits of a recipe's first head, in place.
 
-    It is the one that suits the views which suit the network as it is.
+    Returns:
+        The views that validate best before, and the strength that suits them.
     """
     head = recipe.heads[0]
     asked = dataclasses.replace(recipe.preprocessing, views="zoom")
     logits = predict_views(network, asked, validation.images)
     truth = truth_to_choose_by(validation, head.measure)
     known = truth != NO_MAJORITY
-    own = VIEWS[best_views(average_views(logits, asked.views), truth)]
-    of_own = logits[[VIEWS[asked.views].index(view) for view in own]][:, known]
+    own = best_views(average_views(logits, asked.views), truth)
+    of_own = logits[[VIEWS[asked.views].index(view) for view in VIEWS[own]]][:, known]
     prior = log_prior(train.targets(head.votes_weight))
     strength = choose_strength(of_own, prior, truth[known])
     shift(network, -strength * prior.to(next(network.parameters()).device))
-    return strength
+    return own, strength
 
 
 def _write_measured(

@@ -226,6 +226,7 @@ def evaluate(
     test: Split,
     *,
     by: Measure = "label",
+    views: Views | None = None,
     as_configured: ModelConfig | None = None,
     ten_crop: bool = False,
 ) -> Evaluation:
@@ -234,6 +235,7 @@ def evaluate(
     Args:
         train: its pixels tell which test images stand in train too.
         by: the measure for which the views and the temperature are chosen, on validation alone.
+        views: those in which it answers; chosen when left out.
         as_configured: the model's config, to measure it with the views and the temperature that
             it has instead of choosing them.
         ten_crop: whether to measure ten-crop averaging, too: no model answers so, papers do.
@@ -248,7 +250,7 @@ def evaluate(
     else:
         truth = truth_to_choose_by(validation, by)
         known = truth != NO_MAJORITY
-        own = best_views(answers["validation"], truth)
+        own = views or best_views(answers["validation"], truth)
         temperature = fit_temperature(answers["validation"][own][known], truth[known])
     threshold = fit_threshold(
         (answers["validation"][own] / temperature).softmax(1), validation.majority

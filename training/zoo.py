@@ -17,7 +17,9 @@ ORDER = (
     "mobilenet",
     "mobilenet-128",
     "mobilenet-b",
-    "mobilenet-again",  # goes on from mobilenet's head of labels
+    "mobilenet-again",  # the three go on from the heads of labels of those above
+    "mobilenet-128-again",
+    "mobilenet-b-again",
     "cnn-votes",
     "flagship",
     "cnn",
@@ -46,13 +48,15 @@ CANDIDATES = {
         "mobilenet-128-label",
         "mobilenet-b-label",
         "mobilenet-again-label",
+        "mobilenet-128-again-label",
+        "mobilenet-b-again-label",
         *(
             name
             for name in ORDER[ORDER.index("flagship") : ORDER.index("ensemble")]
             if name not in ("efficientnet_v2_l-seed", "efficientnet_v2_l")
         ),
     ],
-    "ensemble-votes": ["mobilenet", "mobilenet-128", "cnn-votes"],
+    "ensemble-votes": ["mobilenet", "mobilenet-128", "mobilenet-128-again", "cnn-votes"],
 }
 """Of what an ensemble is put together, if it was trained: of those that learnt what it is for."""
 

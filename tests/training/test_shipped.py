@@ -53,6 +53,8 @@ ASKED = {
     "cnn-votes": 0.79, "mobilenet": 0.86, "mobilenet-label": 0.72,
     "mobilenet-128": 0.86, "mobilenet-128-label": 0.71, "ensemble-votes": 0.865,
     "mobilenet-b-label": 0.71, "mobilenet-again-label": 0.72,
+    "mobilenet-128-again": 0.86, "mobilenet-128-again-label": 0.72,
+    "mobilenet-b-again-label": 0.72,
     "efficientnet_lite2-all": 0.65, "efficientnet_lite2-unfreeze45": 0.61,
     "efficientnet_lite2-unfreeze20": 0.59, "efficientnet_lite2-frozen": 0.46,
     "efficientnet_v2_l-seed": 0.81, "efficientnet_v2_l": 0.80,
