@@ -34,6 +34,7 @@ from fer.emotions import EMOTIONS
 from fer.ferplus import ANSWERS, Measure
 
 APP = MODELS.parent / "streamlit_app.py"
+BINS = 15
 TIMEOUT = 180  # seconds; the first run imports torch
 
 
@@ -90,8 +91,13 @@ class Recomputed:
     def calibration_error(self, probabilities: torch.Tensor) -> float:
         """Return torchmetrics' expected calibration error over fifteen bins."""
         return multiclass_calibration_error(
-            probabilities, self.labels, num_classes=7, n_bins=15
+            probabilities, self.labels, num_classes=7, n_bins=BINS
         ).item()
+
+    def on_edges(self, probabilities: torch.Tensor) -> float:
+        """Return the share of images of which rounding decides the bin."""
+        bins = probabilities.max(1).values.double() * BINS
+        return ((bins - bins.round()).abs() < 1e-5).double().mean().item()
 
     def before(self) -> torch.Tensor:
         """Return the probabilities at temperature 1, by way of the logits."""
@@ -155,8 +161,10 @@ def check_views(models: dict[str, Recomputed], name_of_measure: str) -> None:
             # The bins carry all that is needed for the error; the axis says where they lie.
             gaps = np.abs(np.array(line["x"]) - np.array(line["y"]))
             error = np.average(gaps, weights=counted["y"])
+            # One image in the next bin moves the error by two shares of it at most.
             same(f"calibration error of {name} {when} temperature",
-                 error, model.calibration_error(probabilities), 1e-5)  # fmt: skip
+                 error, model.calibration_error(probabilities),
+                 1e-5 + 2 * model.on_edges(probabilities))  # fmt: skip
             assert sum(counted["y"]) == len(model.labels)
 
 
