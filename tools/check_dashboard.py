@@ -95,9 +95,10 @@ class Recomputed:
         ).item()
 
     def on_edges(self, probabilities: torch.Tensor) -> float:
-        """Return the share of images of which rounding decides the bin."""
-        bins = probabilities.max(1).values.double() * BINS
-        return ((bins - bins.round()).abs() < 1e-5).double().mean().item()
+        """Return the share of images between two bins, of which rounding decides the bin."""
+        place = probabilities.max(1).values.double() * BINS
+        edge = place.round()
+        return ((edge < BINS) & ((place - edge).abs() < 1e-5)).double().mean().item()
 
     def before(self) -> torch.Tensor:
         """Return the probabilities at temperature 1, by way of the logits."""

@@ -167,10 +167,14 @@ def evaluate_(
         bool, typer.Option("--ten-crop", help="Ten-crop averaging, too, as papers report it.")
     ] = False,
     choose_views: Annotated[
-        bool, typer.Option("--choose-views", help="Choose its views and temperature anew.")
+        bool,
+        typer.Option("--choose-views", help="With --write: choose its views and temperature anew."),
     ] = False,
     adjust_logits: Annotated[
-        bool, typer.Option("--adjust-logits", help="So, too, the weight of rare emotions, once.")
+        bool,
+        typer.Option(
+            "--adjust-logits", help="With --write: the same, and name rare emotions more often."
+        ),
     ] = False,
 ) -> None:
     """Measure a model's weights again, as it answers now, and print what comes out."""

@@ -21,13 +21,13 @@ from fer.artifacts import Artifact, list_models, local_folders, replace_folder, 
 from fer.artifacts.store import RECIPE
 from fer.config import ENSEMBLE, ModelConfig
 from fer.errors import FerError
-from fer.faces.preprocessing import FACE_SIZE, VIEWS, Preprocessing, Views
+from fer.faces.preprocessing import FACE_SIZE, Preprocessing, Views
 from fer.ferplus import NO_MAJORITY
-from fer.networks import predict_logits, predict_views
+from fer.networks import average, predict_logits, predict_views
 from training.balance import choose_strength, log_prior
 from training.data import Split, truth_to_choose_by
 from training.engine import Fit
-from training.evaluate import Evaluation, average_views, best_views, evaluate
+from training.evaluate import Evaluation, among_views, best_views, evaluate
 from training.heads import shift
 from training.recipe import Recipe, load_recipe
 
@@ -136,8 +136,9 @@ def measure_again(
     """
     artifact = Artifact(folder)
     config, network, metrics = artifact.config, artifact.load_network(), artifact.metrics
-    recipe, views = load_recipe(str(folder / RECIPE)), None
+    views = None
     if adjust:
+        recipe = load_recipe(str(folder / RECIPE))
         if "logits_adjusted" in metrics:
             raise FerError(f"The logits of {folder} are adjusted already.")
         if recipe.network == ENSEMBLE or metrics["model"] != recipe.name:
@@ -152,7 +153,7 @@ def measure_again(
         train,
         validation,
         test,
-        by=metrics["chosen"].get("measure", "label") if choose or adjust else "label",
+        by=metrics["chosen"].get("measure", "label"),
         views=views,
         as_configured=None if choose or adjust else config,
         ten_crop=ten_crop,
@@ -183,13 +184,12 @@ def _adjust(
     """
     head = recipe.heads[0]
     asked = dataclasses.replace(recipe.preprocessing, views="zoom")
-    logits = predict_views(network, asked, validation.images)
+    answers = among_views(predict_views(network, asked, validation.images), asked.views)
     truth = truth_to_choose_by(validation, head.measure)
     known = truth != NO_MAJORITY
-    own = best_views(average_views(logits, asked.views), truth)
-    of_own = logits[[VIEWS[asked.views].index(view) for view in VIEWS[own]]][:, known]
+    own = best_views({views: average(logits) for views, logits in answers.items()}, truth)
     prior = log_prior(train.targets(head.votes_weight))
-    strength = choose_strength(of_own, prior, truth[known])
+    strength = choose_strength(answers[own][:, known], prior, truth[known])
     shift(network, -strength * prior.to(next(network.parameters()).device))
     return own, strength
 

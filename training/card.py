@@ -55,6 +55,13 @@ VIEWS = {
 }
 """How each group of test figures was measured."""
 
+MEAN_OF = {
+    "flip": "a face and its mirror image",
+    "cross": "a face and the enlarged middle of its mirror image",
+    "zoom": "a face, its mirror image and the enlarged middle of both",
+}
+"""What a model's answer is the mean of, where it asks several views."""
+
 MEASURES = {"label": "FER-2013's label", "votes": "majority of the FER+ votes"}
 """What an answer was held against."""
 
@@ -118,6 +125,7 @@ def model_card(folder: Path, repo_id: str | None = None) -> ModelCard:
         own=artifact.views,
         test=metrics["splits"]["test"],
         views=VIEWS,
+        mean_of=MEAN_OF,
         measures=MEASURES,
         weights=FIRST_WEIGHTS.get(tomllib.loads(recipe)["init"]),
         reliability=reliability(

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from fer.artifacts import Artifact
 from fer.ensemble import Ensemble
@@ -16,7 +15,7 @@ from fer.ferplus import NO_MAJORITY
 from fer.networks import predict_logits
 from training.data import Split, truth_to_choose_by
 from training.engine import Fit
-from training.evaluate import BATCH
+from training.evaluate import batches
 from training.recipe import BadRecipe, Recipe
 
 
@@ -51,15 +50,11 @@ def assemble(
     loaded = {name: (artifact.config, artifact.load_network()) for name, artifact in found.items()}
     answers = {}
     for name, (config, network) in loaded.items():
-        batches = tqdm(
-            validation.images.to(device).split(BATCH),
-            name,
-            unit_scale=BATCH,
-            unit="image",
-            leave=False,
-        )
         network.to(device)
-        logits = [predict_logits(network, config.preprocessing, batch) for batch in batches]
+        logits = [
+            predict_logits(network, config.preprocessing, some)
+            for some in batches(validation.images.to(device), name)
+        ]
         answers[name] = (torch.cat(logits) / config.temperature).softmax(1).cpu()
     tried = {
         names: _accuracy([answers[name] for name in names], truth.cpu())

@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,10 +60,9 @@ def answer_views(
     """
     asked = dataclasses.replace(preprocessing, views=_most(network, preprocessing.views))
     parts: list[dict[str, Tensor]] = []
-    for some in tqdm(
-        images.split(BATCH), title, unit_scale=BATCH, unit="image", leave=False, delay=2
-    ):
-        answers = average_views(predict_views(network, asked, some), asked.views)
+    for some in batches(images, title):
+        logits = among_views(predict_views(network, asked, some), asked.views)
+        answers: dict[str, Tensor] = {views: average(those) for views, those in logits.items()}
         if ten_crop:
             mirrored = dataclasses.replace(preprocessing, views="flip")
             crops = [predict_views(network, mirrored, crop) for crop in _five_crops(some)]
@@ -72,15 +71,20 @@ def answer_views(
     return {view: torch.cat([part[view] for part in parts]) for view in parts[0]}
 
 
-def average_views(logits: Tensor, asked: Views) -> dict[str, Tensor]:
-    """Average those of the views that make up each of `VIEWS`, as far as they were asked.
+def batches(images: Tensor, title: str) -> Iterable[Tensor]:
+    """Part images into batches that a progress bar counts, if they take long enough."""
+    return tqdm(images.split(BATCH), title, unit_scale=BATCH, unit="image", leave=False, delay=2)
+
+
+def among_views(logits: Tensor, asked: Views) -> dict[Views, Tensor]:
+    """Return the logits `[v, N, 7]` of each of `VIEWS`, as far as its views were asked.
 
     Args:
         logits: `[V, N, 7]`, as `predict_views` returns them for `asked`.
     """
     place = {view: number for number, view in enumerate(VIEWS[asked])}
     return {
-        views: average(logits[[place[view] for view in wanted]])
+        views: logits[[place[view] for view in wanted]]
         for views, wanted in VIEWS.items()
         if place.keys() >= set(wanted)
     }
@@ -93,11 +97,11 @@ def _most(network: nn.Module, own: Views) -> Views:
     return "flip" if own == "flip" or "plain" in members else "plain"
 
 
-def best_views(answers: dict[str, Tensor], truth: Tensor) -> Views:
+def best_views(answers: Mapping[Any, Tensor], truth: Tensor) -> Views:
     """Return the way to answer in which most images are right; of equally good ones the cheapest.
 
     Args:
-        answers: as `answer_views` returns them.
+        answers: logits `[N, 7]` by the way, as `answer_views` returns them.
         truth: int64 `[N]`, `NO_MAJORITY` where an image does not count.
     """
 

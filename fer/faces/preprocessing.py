@@ -147,15 +147,20 @@ class Preprocessing:
 
         They stand in the order of `VIEWS`.
         """
+        views = VIEWS[self.views]
+        whole = {
+            mirrored: self.tensor(faces.flip(-1) if mirrored else faces)
+            for mirrored in {view.mirrored for view in views}
+        }
         inside = slice(self.margin, self.size - self.margin)
 
-        def look(view: View) -> Tensor:
-            seen = self.tensor(faces.flip(-1) if view.mirrored else faces)
-            if not view.enlarged:
-                return seen
+        def enlarge_middle(seen: Tensor) -> Tensor:
             return F.interpolate(seen[..., inside, inside], size=seen.shape[-2:], mode="bilinear")
 
-        return [look(view) for view in VIEWS[self.views]]
+        return [
+            enlarge_middle(whole[view.mirrored]) if view.enlarged else whole[view.mirrored]
+            for view in views
+        ]
 
     def tensor(self, faces: Faces) -> Tensor:
         """Turn face images into the network's input.

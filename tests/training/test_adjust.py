@@ -22,7 +22,7 @@ LAST = "classifier.5"
 
 
 def unbalanced(split: Split) -> Split:
-    """Leave one in ten of the images of disgust and fear."""
+    """Leave one in five of the images of disgust and fear."""
     rare = (split.labels == 1) | (split.labels == 2)
     kept = torch.where(rare, torch.arange(len(split)) % 5 == 0, True).nonzero().squeeze(1)
     return Split(split.images[kept], split.labels[kept], split.votes[kept], split.rows[kept])

@@ -160,6 +160,7 @@ def test_tensorboard_gets_each_epoch_s_figures(training_command, drawn, tmp_path
         (["train", "cnn", "--data", "/nowhere", "epochs"], "'epochs' is not of the form"),
         (["evaluate", "nope", "--data", "/nowhere"], "no model 'nope'"),
         (["evaluate", "cnn", "--data", "/nowhere", "--choose-views"], "give --write, too"),
+        (["evaluate", "cnn", "--data", "/nowhere", "--adjust-logits"], "give --write, too"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(training_command, arguments, sentence):
