@@ -5,6 +5,7 @@
 >>> faces[0].emotion, faces[0].confidence, faces[0].box
 """
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -252,7 +253,14 @@ class Recognizer:
         if isinstance(self.network, Ensemble):
             raise FerError("An ensemble has no embeddings of its own: ask one of its members.")
         last = [layer for layer in self.network.modules() if isinstance(layer, nn.Linear)][-1]
-        hook = last.register_forward_pre_hook(lambda _, given: seen.append(given[0].cpu()))
+        thread = threading.get_ident()
+
+        def keep(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+            # The network may be serving other threads at the same time.
+            if threading.get_ident() == thread:
+                seen.append(given[0].cpu())
+
+        hook = last.register_forward_pre_hook(keep)
         try:
             yield seen
         finally:

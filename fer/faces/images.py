@@ -8,7 +8,7 @@ import re
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from pillow_heif import register_heif_opener
 
-from fer.errors import UnreadableImage
+from fer.errors import UnreadableImage, first_line
 from fer.faces import tiff
 from fer.files import is_lfs_pointer, read_regular
 
@@ -165,10 +165,11 @@ def read_photo(source: Source, at_least: int | None = None) -> Photo:
         return source
     if isinstance(source, Image.Image):
         samples = tiff.UNSAID
-        if isinstance(source, TiffImageFile):
-            tiff.prepare(source)
-            samples = tiff.samples(source)
-        return _whole(flatten(_upright(source), samples))
+        with _decoding():  # what was opened may not have been read yet
+            if isinstance(source, TiffImageFile):
+                tiff.prepare(source)
+                samples = tiff.samples(source)
+            return _whole(flatten(_upright(source), samples))
     if isinstance(source, np.ndarray):
         channels_fit = source.ndim == 2 or (source.ndim == 3 and source.shape[2] in (3, 4))
         if source.dtype != np.uint8 or not channels_fit or 0 in source.shape:
@@ -220,36 +221,45 @@ class _Reads(io.BytesIO):
 def _decode(data: bytes, at_least: int | None) -> Photo:
     register_heif_opener()  # adds itself once, however often it is called
     Image.core.set_block_size(BLOCK)
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns of large images, and of odd metadata; the limit here is this
-            # library's answer to the first, and pixels do not depend on the second.
-            warnings.simplefilter("ignore")
-            if _has_many_parts(data) or tiff.most_values(data) > MAX_TIFF_VALUES:
-                raise _too_many_pieces()
+    with _decoding(), warnings.catch_warnings():
+        # Pillow warns of large images, and of odd metadata; the limit here is this
+        # library's answer to the first, and pixels do not depend on the second.
+        warnings.simplefilter("ignore")
+        if _has_many_parts(data) or tiff.most_values(data) > MAX_TIFF_VALUES:
+            raise _too_many_pieces()
+        try:
             image = _open(data)
-            try:
-                return _load(image, at_least)
-            except OSError:
-                if isinstance(image, JpegImageFile) and (photo := _endless(data, at_least)):
-                    return photo
-                raise
+        except UnidentifiedImageError as error:
+            if data[:4] in tiff.PREFIXES:
+                raise UnreadableImage(
+                    "The TIFF is damaged or of a kind that is not read: save it as PNG or JPEG."
+                ) from error
+            raise UnreadableImage(
+                f"This is not an image that can be read ({', '.join(FORMATS)})."
+            ) from error
+        try:
+            return _load(image, at_least)
+        except OSError:
+            if isinstance(image, JpegImageFile) and (photo := _endless(data, at_least)):
+                return photo
+            raise
+
+
+@contextmanager
+def _decoding() -> Iterator[None]:
+    """Raise whatever a decoder raises in the block as an `UnreadableImage`.
+
+    They fail on damaged bytes in as many ways as there are formats (OSError, SyntaxError,
+    struct.error, KeyError, zlib.error …), and all mean the same here.
+    """
+    try:
+        yield
     except UnreadableImage:
         raise
-    except UnidentifiedImageError as error:
-        if data[:4] in tiff.PREFIXES:
-            raise UnreadableImage(
-                "The TIFF is damaged or of a kind that is not read: save it as PNG or JPEG."
-            ) from error
-        raise UnreadableImage(
-            f"This is not an image that can be read ({', '.join(FORMATS)})."
-        ) from error
     except Image.DecompressionBombError as error:
         raise _too_large(MAX_PIXELS) from error
     except Exception as error:
-        # Decoders fail on damaged bytes in as many ways as there are formats (OSError,
-        # SyntaxError, struct.error, KeyError, zlib.error …), and all mean the same here.
-        raise UnreadableImage(f"The image is damaged: {error or type(error).__name__}.") from error
+        raise UnreadableImage(f"The image is damaged: {first_line(error)}.") from error
 
 
 def _open(data: bytes) -> Image.Image:

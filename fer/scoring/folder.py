@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import fsspec
 
-from fer.errors import FerError
+from fer.errors import FerError, first_line
 from fer.faces.images import EXTENSIONS, HEAD, Photo, looks_like_photo
 from fer.files import read_regular
 
@@ -310,7 +310,7 @@ def remote_errors(url: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # each file system fails in its own library's ways
-        raise UnknownFolder(f"{url} cannot be opened: {error or type(error).__name__}.") from error
+        raise UnknownFolder(f"{url} cannot be opened: {first_line(error)}.") from error
 
 
 def _walk_remote(listing: Listing, system: Any, folder: str, relative: str) -> Walk:
@@ -321,7 +321,7 @@ def _walk_remote(listing: Listing, system: Any, folder: str, relative: str) -> W
             if item["name"].rstrip("/") != folder  # the marker that stands for an empty folder
         }
     except Exception as error:
-        yield Entry(relative or ".", partial(fail, errno.EIO, str(error) or type(error).__name__))
+        yield Entry(relative or ".", partial(fail, errno.EIO, first_line(error)))
         return
     for name in sorted(name + "/" if kind == "directory" else name for name, kind in found.items()):
         path = f"{folder}/{name}"

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fer.compare.tables import BYTE_ORDER_MARKS, read_table
-from fer.errors import UnreadableTable
+from fer.errors import UnreadableTable, first_line
 from fer.files import read_regular
 from fer.scoring.folder import (
     DONT_CACHE,
@@ -189,5 +189,5 @@ def _read_url(url: str) -> bytes:
     try:
         system, path = fsspec.core.url_to_fs(url, **DONT_CACHE)
     except Exception as error:  # each file system's own: no such scheme, a package that is missing
-        raise OSError(errno.EIO, f"{error or type(error).__name__}") from error
+        raise OSError(errno.EIO, first_line(error)) from error
     return read_remote(system, path)

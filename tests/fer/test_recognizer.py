@@ -1,4 +1,5 @@
 import io
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -125,6 +126,20 @@ def test_boxes_of_a_photo_decoded_small_are_in_its_own_pixels(recognizer, astron
     assert large.emotion == small.emotion
 
 
+@pytest.mark.parametrize("how", ["cut off", "closed"])
+def test_an_opened_photo_that_cannot_be_decoded_is_one_sentence(how, recognizer, astronaut):
+    buffer = io.BytesIO()
+    astronaut.save(buffer, "JPEG")
+    data = buffer.getvalue()
+    opened = Image.open(io.BytesIO(data[: len(data) // 2] if how == "cut off" else data))
+    if how == "closed":
+        opened.close()
+    problem, faces = recognizer.recognize_each([opened, astronaut])
+    assert isinstance(problem, UnreadableImage)
+    assert str(problem).startswith("The image is damaged: ")
+    assert len(faces) == 1
+
+
 def test_one_photo_where_several_are_meant_is_refused(recognizer, astronaut, tmp_path):
     astronaut.save(tmp_path / "a.jpg")
     pixels = np.asarray(astronaut)
@@ -158,6 +173,24 @@ def test_from_an_embedding_the_last_layer_gives_the_same_answer(model, astronaut
     # The mean of several views' embeddings is near the mean of their answers, not equal to it.
     near = 1e-5 if recognizer.config.preprocessing.views == "plain" else 0.1
     assert logits.softmax(0).tolist() == pytest.approx(face[0].probabilities, abs=near)
+
+
+def test_embeddings_are_those_of_the_photos_that_were_asked_for(recognizer, astronaut, crowd):
+    [[expected]] = recognizer.recognize([astronaut], embeddings=True)
+    others = [Thread(target=recognizer.recognize, args=([crowd],))]
+
+    def ask_beside(*_):
+        while others:
+            others[0].start()
+            others.pop().join(timeout=60)
+
+    hook = recognizer.network.register_forward_pre_hook(ask_beside)
+    try:
+        [[face]] = recognizer.recognize([astronaut], embeddings=True)
+    finally:
+        hook.remove()
+    assert not others
+    assert face.embedding == expected.embedding
 
 
 def test_an_ensemble_has_no_embeddings(astronaut):

@@ -35,6 +35,15 @@ def test_flattens_every_mode(mode, astronaut):
     assert (image.mode, image.size) == ("RGB", (512, 512))
 
 
+def test_a_decoder_that_fails_without_a_word_is_named(monkeypatch):
+    def fail(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(UnreadableImage, match="The image is damaged: MemoryError"):
+        read_image(b"anything")
+
+
 def test_sixteen_bit_grey_keeps_its_tones():
     ramp = np.linspace(0, 65535, 256).round().astype(np.uint16)[None].repeat(4, 0)
     image = read_image(encoded(Image.fromarray(ramp), "PNG"))
