@@ -11,7 +11,7 @@ from app.server.memory import release_memory
 from app.shared import load_recognizer
 from fer.faces.preprocessing import Crops
 from fer.recognizer import Recognizer
-from fer.scoring.local import classify, cores, torch_threads
+from fer.scoring.local import classify, cores, torch_threads_restored
 
 EXAMPLE = Path(__file__).with_name("examples") / "astronaut.jpg"
 
@@ -36,7 +36,7 @@ def look(album: Album, model: str) -> None:
         bar = st.progress(0.0, "Looking for faces …")
         st.button("Stop here", icon=":material/stop_circle:", key="stop", on_click=stop)
     with (
-        torch_threads.restored(),
+        torch_threads_restored,
         ThreadPoolExecutor(cores(), "photos", torch.set_num_threads, (1,)) as pool,
     ):
         futures: dict[Future[Result], str] = {

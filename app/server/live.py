@@ -16,7 +16,7 @@ from fer.errors import TooMuch, UnreadableImage
 from fer.faces.images import Photo
 from fer.faces.tracks import Tracker
 from fer.recognizer import Face, Recognizer
-from fer.scoring.local import cores, torch_threads
+from fer.scoring.local import cores, torch_threads_restored
 from fer.video.timeline import Smoother
 
 SIDE = 640
@@ -71,7 +71,7 @@ class Turns:
 def _recognize(recognizer: Recognizer, photo: Photo) -> list[Face]:
     # A second thread of torch's own gains little on a small picture, and where other work has the
     # cores the two wait for each other: a picture took 2.3 s so, and 0.04 s with one.
-    with torch_threads.restored():
+    with torch_threads_restored:
         torch.set_num_threads(1)
         (faces,) = recognizer.recognize([photo])
     return [face for face in faces if not face.whole_image]

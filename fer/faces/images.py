@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -20,6 +21,7 @@ from pillow_heif import register_heif_opener
 from fer.errors import UnreadableImage, first_line
 from fer.faces import tiff
 from fer.files import is_lfs_pointer, read_regular
+from fer.together import Together
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF", "HEIF")
 """What Pillow is allowed to try: its other decoders are rare and less hardened."""
@@ -108,6 +110,10 @@ TURNS = {
 """How to turn a photo upright, by this EXIF tag; from 5 on, it lies on its side."""
 
 _one_large_photo = threading.Lock()
+
+_warnings_ignored = Together(partial(warnings.catch_warnings, action="ignore"))
+"""Pillow warns of large images, and of odd metadata: the limit here is this library's answer to the
+first, and pixels do not depend on the second."""
 
 
 @dataclass(frozen=True)
@@ -221,10 +227,7 @@ class _Reads(io.BytesIO):
 def _decode(data: bytes, at_least: int | None) -> Photo:
     register_heif_opener()  # adds itself once, however often it is called
     Image.core.set_block_size(BLOCK)
-    with _decoding(), warnings.catch_warnings():
-        # Pillow warns of large images, and of odd metadata; the limit here is this
-        # library's answer to the first, and pixels do not depend on the second.
-        warnings.simplefilter("ignore")
+    with _decoding(), _warnings_ignored:
         if _has_many_parts(data) or tiff.most_values(data) > MAX_TIFF_VALUES:
             raise _too_many_pieces()
         try:

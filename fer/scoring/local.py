@@ -25,6 +25,7 @@ from fer.faces.preprocessing import Crops
 from fer.recognizer import Place, Recognizer
 from fer.scoring.folder import Entry
 from fer.scoring.rows import error_row, photo_rows
+from fer.together import Together
 
 READERS = 8
 """Files read at a time: enough to keep the processor busy from a network's storage."""
@@ -76,7 +77,7 @@ def score_entries(
     workers = workers or cores()
     stop = stop or threading.Event()
     with (
-        torch_threads.restored(),
+        torch_threads_restored,
         ThreadPoolExecutor(readers, "fer-read") as reading,
         ThreadPoolExecutor(workers, "fer-score", torch.set_num_threads, (1,)) as pool,
     ):
@@ -214,9 +215,7 @@ def _nothing() -> None:
     """Find nothing in an entry whose rows are known."""
 
 
-def _grouped(
-    analysed: Iterable[Found],
-) -> Iterator[list[Found]]:
+def _grouped(analysed: Iterable[Found]) -> Iterator[list[Found]]:
     """Gather photos until they have a batch of faces."""
     group: list[Found] = []
     faces = 0
@@ -230,30 +229,14 @@ def _grouped(
         yield group
 
 
-class _TorchThreads:
-    """Restores torch's number of threads once the last of the runs that overlap has ended.
-
-    The workers' setting is taken over by threads begun later, which are not all ours.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._runs = 0
-        self._before = 0
-
-    @contextmanager
-    def restored(self) -> Iterator[None]:
-        with self._lock:
-            if not self._runs:
-                self._before = torch.get_num_threads()
-            self._runs += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._runs -= 1
-                if not self._runs:
-                    torch.set_num_threads(self._before)
+@contextmanager
+def _torch_threads_restored() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
-torch_threads = _TorchThreads()
+torch_threads_restored = Together(_torch_threads_restored)
+"""Puts torch's number of threads back after runs that set it for their workers.
+
+The workers' setting is taken over by threads begun later, which are not all ours."""

@@ -1,7 +1,9 @@
 import io
 import re
 import struct
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -42,6 +44,14 @@ def test_a_decoder_that_fails_without_a_word_is_named(monkeypatch):
     monkeypatch.setattr(Image, "open", fail)
     with pytest.raises(UnreadableImage, match="The image is damaged: MemoryError"):
         read_image(b"anything")
+
+
+def test_warnings_are_as_they_were_after_threads_have_read(astronaut):
+    data = encoded(astronaut, "JPEG")
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(4) as pool:
+        assert len(list(pool.map(read_image, [data] * 200))) == 200
+    assert list(warnings.filters) == before
 
 
 def test_sixteen_bit_grey_keeps_its_tones():
