@@ -1,6 +1,7 @@
 """What a video's table says of each person in it."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -44,10 +45,7 @@ def people(table: pd.DataFrame) -> list[Person]:
     faces = faces.assign(shown=faces["smoothed"].fillna(faces["emotion"]))
     times = np.unique(table.loc[table["status"] != Status.ERROR, "time"])
     span = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    found = [
-        Person(track, faces[faces["track"] == track], span)
-        for track in faces["track"].unique().tolist()
-    ]
+    found = [Person(int(cast(int, track)), rows, span) for track, rows in faces.groupby("track")]
     return sorted(found, key=lambda person: (-len(person.rows), person.track))
 
 

@@ -1,6 +1,7 @@
 """A table as JSON Lines: an object a row, with every column; appended to as CSV is."""
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -21,7 +22,7 @@ class JsonlOutput(CsvOutput):
         return b""
 
     def _lines(self, rows: Rows) -> bytes:
-        wholes = ({name: row.get(name) for name in self.layout.columns} for row in rows)
+        wholes = ({name: _plain(row.get(name)) for name in self.layout.columns} for row in rows)
         # A manifest may carry dates: they are written as text.
         lines = (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in wholes)
         return "".join(lines).encode()
@@ -38,3 +39,8 @@ class JsonlOutput(CsvOutput):
                 raise changed(self.path, start) from error
             yield Record(start, line, str(row[self.layout.key]), fields)
             start += len(line)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value, `None` for a number that is none or beyond all: JSON knows neither."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,3 +1,6 @@
+import time
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -24,6 +27,17 @@ def test_people_are_told_apart_and_the_longest_seen_comes_first():
     assert first.shares["happy"] == first.shares["sad"] == 0.5
     assert tuple(first.shares) == EMOTIONS
     assert sum(second.shares.values()) == 1
+
+
+def test_ten_thousand_people_take_one_pass_over_the_table():
+    number = np.arange(200_000)
+    rows = pd.DataFrame({"track": number % 10_000 + 1, "time": 0.2 * number})
+    rows = rows.assign(status="ok", emotion="sad", smoothed="sad")
+    began = time.monotonic()
+    everyone = people(rows)
+    assert time.monotonic() - began < 6  # a pass for each of them took over seven
+    assert [person.track for person in everyone] == list(range(1, 10_001))
+    assert {len(person.rows) for person in everyone} == {20}
 
 
 def test_what_lasts_is_a_change_and_what_flickers_is_none():

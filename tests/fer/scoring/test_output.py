@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 import resource
 import signal
@@ -8,6 +9,7 @@ from hashlib import sha512
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from fer.scoring.csv_output import HEADER, CsvOutput, csv_lines
@@ -16,7 +18,7 @@ from fer.scoring.dataset_output import SUCCESS, DatasetOutput
 from fer.scoring.jsonl_output import JsonlOutput
 from fer.scoring.output import OutputFailed, OutputRefused, Paths, Run
 from fer.scoring.parquet_output import ParquetOutput
-from fer.scoring.rows import to_frame
+from fer.scoring.rows import PHOTOS, to_frame
 from fer.scoring.run import open_output
 
 RUN = Run("/photos", "cnn", "digest", {"min_face": 24})
@@ -49,6 +51,17 @@ def read(path: Path) -> pd.DataFrame:
     if path.suffix == ".jsonl":
         return pd.read_json(path, lines=True)
     return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+
+
+def test_json_has_no_numbers_that_json_does_not_know(tmp_path):
+    """A manifest of Parquet may carry them."""
+    layout = PHOTOS.carrying({"score": pa.float64()})
+    scores = (float("nan"), float("inf"), float("-inf"), 0.5)
+    photos = [[photo(number)[0] | {"score": score}] for number, score in enumerate(scores)]
+    write(JsonlOutput, tmp_path / "t.jsonl", photos, layout=layout)
+    lines = (tmp_path / "t.jsonl").read_text().splitlines()
+    rows = [json.loads(line, parse_constant=pytest.fail) for line in lines]
+    assert [row["score"] for row in rows] == [None, None, None, 0.5]
 
 
 @pytest.mark.parametrize(("kind", "name"), KINDS)
