@@ -33,9 +33,9 @@ def test_ten_thousand_people_take_one_pass_over_the_table():
     number = np.arange(200_000)
     rows = pd.DataFrame({"track": number % 10_000 + 1, "time": 0.2 * number})
     rows = rows.assign(status="ok", emotion="sad", smoothed="sad")
-    began = time.monotonic()
+    began = time.thread_time()
     everyone = people(rows)
-    assert time.monotonic() - began < 6  # a pass for each of them took over seven
+    assert time.thread_time() - began < 4  # of this thread; a pass for each took over five
     assert [person.track for person in everyone] == list(range(1, 10_001))
     assert {len(person.rows) for person in everyone} == {20}
 
