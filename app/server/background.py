@@ -57,13 +57,14 @@ R = TypeVar("R", bound=Result)
 class Work(ABC, Generic[R]):
     """Something that is being done, or was."""
 
-    def __init__(self, name: str, result: R, on_end: Callable[[], None]) -> None:
+    def __init__(self, name: str, result: R) -> None:
         self.id = secrets.token_urlsafe(24)
         self.name = name
         self.failure: str | None = None
         """What ended it before its time, other than `cancel`."""
+        self.on_end: Callable[[], object] = lambda: None
+        """Called once it has ended."""
         self._result: R | None = result
-        self._on_end = on_end
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._began = time.monotonic()
@@ -151,7 +152,7 @@ class Work(ABC, Generic[R]):
             self.let_go()
             release_memory()
             self._ended = time.monotonic()
-            self._on_end()
+            self.on_end()
 
 
 W = TypeVar("W", bound=Work[Any])
@@ -183,11 +184,11 @@ class Store(Generic[W]):
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
-    def admit(self, make: Callable[[Callable[[], None]], W], what: str) -> W:
+    def admit(self, work: W, what: str) -> W:
         """Start work in the background.
 
         Args:
-            make: makes it, given what it is to call at its end.
+            work: not begun yet.
             what: of which there may be so many at a time, in the plural.
 
         Raises:
@@ -200,7 +201,7 @@ class Store(Generic[W]):
                     f"{self.running} {what} are being scored on this server, and no more run at "
                     "a time: try again when one is done."
                 )
-            work = make(self._drop_in_time)
+            work.on_end = self._drop_in_time
             self._works[work.id] = work
         work.start()
         return work

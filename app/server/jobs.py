@@ -3,7 +3,7 @@
 import io
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,13 +82,8 @@ class Scored(Result):
 class Job(Work[Scored]):
     """A batch that is being scored, or was."""
 
-    def __init__(
-        self,
-        batch: Batch,
-        recognizer: Recognizer,
-        on_end: Callable[[], None] = lambda: None,
-    ) -> None:
-        super().__init__(batch.name, Scored(), on_end)
+    def __init__(self, batch: Batch, recognizer: Recognizer) -> None:
+        super().__init__(batch.name, Scored())
         self.skipped = batch.skipped
         self.model = recognizer.name
         self._entries: Sequence[Entry] = batch.entries
@@ -215,4 +210,4 @@ class Jobs(Store[Job]):
                 f"There are no photos in {batch.name!r} ({batch.skipped:,} other files): "
                 f"what is scored is {', '.join(EXTENSIONS)}."
             )
-        return self.admit(lambda on_end: Job(batch, recognizer, on_end), "batches")
+        return self.admit(Job(batch, recognizer), "batches")

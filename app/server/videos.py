@@ -1,7 +1,6 @@
 """Videos scored in the background."""
 
 import io
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +76,6 @@ class VideoWork(Work[Watched]):
         *,
         smoothing: bool = True,
         annotated: bool = True,
-        on_end: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare to score a video.
 
@@ -88,12 +86,11 @@ class VideoWork(Work[Watched]):
             every: which frames are looked at.
             smoothing: whether answers are averaged over time.
             annotated: whether to draw the faces' boxes into the video as well.
-            on_end: called once the work has ended.
 
         Raises:
             UnreadableVideo: if it cannot be opened.
         """
-        super().__init__(name, Watched(data), on_end)
+        super().__init__(name, Watched(data))
         self.model = recognizer.name
         self.every = every
         self.smoothing = smoothing
@@ -200,10 +197,5 @@ class Videos(Store[VideoWork]):
             UnreadableVideo: if it cannot be opened.
             TooMuch: if as many videos as may be scored at a time are.
         """
-        return self.admit(
-            lambda on_end: VideoWork(
-                name, data, recognizer, every,
-                smoothing=smoothing, annotated=annotated, on_end=on_end,
-            ),
-            "videos",
-        )  # fmt: skip
+        work = VideoWork(name, data, recognizer, every, smoothing=smoothing, annotated=annotated)
+        return self.admit(work, "videos")

@@ -3,8 +3,10 @@ import io
 import os
 import sys
 import tempfile
+import threading
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import av
 import pytest
@@ -16,7 +18,7 @@ from app.server.videos import SCHEMA, Videos
 from fer.errors import TooMuch, UnreadableVideo
 from fer.faces.boxes import Box
 from fer.video import reading
-from fer.video.reading import Every
+from fer.video.reading import Every, Video
 from tools.videos import SIZE, crossing, encode, encoded_tone, filmed, person_at, scene, steady
 
 PATIENCE = 120  # seconds
@@ -48,6 +50,26 @@ def test_a_video_is_scored_and_drawn_in_the_background(recognizer, data):
         assert made.streams.best("audio") is not None
         assert sum(1 for _ in made.decode(video=0)) == 75
     assert work.result.nbytes > len(data) + len(work.result.annotated)
+
+
+def test_a_video_that_takes_long_to_open_holds_up_nobody(recognizer, data, monkeypatch):
+    store, opening, opened = Videos(), threading.Event(), threading.Event()
+
+    class Slow(Video):
+        def __init__(self, source):
+            opening.set()
+            assert opened.wait(PATIENCE)
+            super().__init__(source)
+
+    monkeypatch.setattr("app.server.videos.Video", Slow)
+    with ThreadPoolExecutor(2) as pool:
+        work = pool.submit(start, store, data, recognizer)
+        try:
+            assert opening.wait(PATIENCE)
+            assert pool.submit(store.find, "another's").result(timeout=5) is None
+        finally:
+            opened.set()
+        assert work.result(PATIENCE).wait(PATIENCE)
 
 
 def test_a_cancelled_video_keeps_what_is_done(recognizer):
