@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 from PIL import Image
@@ -19,6 +19,16 @@ from fer.recognizer import Face
 
 HIDINGS: dict[str, Hiding | None] = {"shown": None, "blurred": "blurred", "covered": "covered"}
 """How a picture's faces may be given away, as the pages call it."""
+
+
+def room(size: tuple[int, int]) -> Literal["stretch", "content"]:
+    """Return how wide to show a picture of a width and height in pixels.
+
+    It takes the room that there is; one much higher than wide, as a scrolled screen, would be many
+    screens high then and keeps its own size.
+    """
+    width, height = size
+    return "stretch" if height <= 2 * width else "content"
 
 
 def offer_pictures(

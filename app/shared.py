@@ -211,7 +211,9 @@ TABLE_ROWS = 5_000
 
 
 def show_newest(table: pa.Table) -> None:
-    """Show the last rows of a result that grows, the newest first."""
+    """Show the last rows of a result that grows, the newest first, once there are any."""
+    if not len(table):
+        return
     newest = to_pandas(table.slice(max(0, len(table) - LIVE_ROWS)))
     show_rows(newest.iloc[::-1], "The newest rows, one a face, as they are scored")
 

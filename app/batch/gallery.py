@@ -10,7 +10,7 @@ from PIL import Image
 
 from app.batch.labelling import show_labelling
 from app.choice import ORDERS, ordered
-from app.pictures import jpeg, with_faces
+from app.pictures import jpeg, room, with_faces
 from app.server.jobs import Job
 from app.shared import plain
 from fer.columns import PROBABILITIES
@@ -107,4 +107,8 @@ def open_photo(job: Job, path: str, face: int) -> None:
 def show_photo(picture: Image.Image, path: str, face: int) -> None:
     """Show a picture of a photo with its faces, and the photo's name."""
     st.text(path)
-    st.image(jpeg(picture), width="stretch", alt=f"{path} with its faces; marked is face {face}")
+    st.image(
+        jpeg(picture),
+        width=room(picture.size),
+        alt=f"{path} with its faces; marked is face {face}",
+    )

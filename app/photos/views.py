@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,7 @@ from app.figures.emotions import probability_bars
 from app.photos.album import PICTURE_SIDE, PORTRAIT_SIDE, Album, Found, Shot
 from app.photos.boxes import show_boxes
 from app.photos.scored import asked, visitors_album
-from app.pictures import jpeg, offer_pictures, zipped
+from app.pictures import jpeg, offer_pictures, room, zipped
 from app.shared import load_recognizer
 from fer.columns import Status
 from fer.drawing import Hiding, annotate, colours_of, hide, tint
@@ -96,7 +95,7 @@ def show_small(album: Album, shot: Shot, model: str, second: str | None) -> None
         said = [said_by_both(album, shot, model, second, number) for number in range(len(faces))]
         st.image(
             thumbnail(album, shot, model),
-            width="stretch",
+            width=room(found.turned_size),
             alt=f"{shot.name}: {counted(len(faces), 'face')}",
         )
         st.text(shortened(shot.name))
@@ -183,14 +182,14 @@ def show_open(album: Album, shot: Shot, model: str, second: str | None) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         picture = picture_of(album, shot, model, marked=chosen)
-        room: Literal["stretch", "content"] = "stretch" if max(picture.size) >= 480 else "content"
-        with st.container(key="photo", width=room):
-            st.image(jpeg(picture), width=room, alt=f"{counted(len(faces), 'face')} found")
+        width = room(picture.size) if max(picture.size) >= 480 else "content"
+        with st.container(key="photo", width=width):
+            st.image(jpeg(picture), width=width, alt=f"{counted(len(faces), 'face')} found")
             if chosen:
-                width, height = found.turned_size
+                across, down = found.turned_size
                 boxes = [
                     (
-                        face.box.scaled(1 / width, 1 / height),
+                        face.box.scaled(1 / across, 1 / down),
                         f"Face {number}: {named(face.by_emotion, face.certain)}",
                     )
                     for number, face in enumerate(faces, start=1)

@@ -187,6 +187,24 @@ def test_sixty_photos_are_a_page_to_look_at_and_stay_while_one_is_elsewhere(page
     expect(page.get_by_text("try the example")).to_be_visible()
 
 
+def test_a_photo_as_high_as_a_scrolled_screen_leaves_room_for_the_others(page, astronaut):
+    tall = Image.new("RGB", (300, 6_000), "grey")
+    tall.paste(astronaut.resize((300, 300)))
+    files = []
+    for name, picture in (("tall.png", tall), ("astronaut.png", astronaut)):
+        buffer = io.BytesIO()
+        picture.save(buffer, "PNG")
+        files.append({"name": name, "mimeType": "image/png", "buffer": buffer.getvalue()})
+    page.locator("input[type=file]").set_input_files(files)
+    small = page.get_by_role("img", name=re.compile(r"^tall\.png: "))
+    expect(small).to_be_visible()
+    assert small.bounding_box()["height"] <= 400
+    page.get_by_test_id("stButton").get_by_role("button", name="Open", exact=True).first.click()
+    opened = page.get_by_role("img", name=re.compile(r"\d faces? found"))
+    expect(opened).to_be_visible()
+    assert opened.bounding_box()["height"] <= 1_600
+
+
 def test_a_model_stands_in_the_address_by_its_name(page, address):
     page.get_by_role("combobox", name="Model").first.click()
     page.get_by_role("option", name="lite").click()
