@@ -225,12 +225,19 @@ def show_first(rows: pd.DataFrame, alt: str) -> None:
     show_rows(rows.head(TABLE_ROWS), alt)
 
 
-def forget_upload(files: Iterable[UploadedFile]) -> None:
-    """Drop Streamlit's hold on uploads, which it would keep until the tab is closed."""
+def forget_uploads(taken: Iterable[UploadedFile] | None = None) -> None:
+    """Drop Streamlit's hold on uploads, which it keeps until the tab is closed.
+
+    Args:
+        taken: those that are at hand elsewhere. All of the session's when left out, those of
+            widgets that are long gone, too, and those that another widget has just been given.
+    """
     context = get_script_run_ctx()
     assert context is not None, "pages run in a session"
     manager = cast(MemoryUploadedFileManager, context.uploaded_file_mgr)
-    for file in files:
+    if taken is None:
+        manager.remove_session_files(context.session_id)
+    for file in taken or ():
         manager.remove_file(context.session_id, file.file_id)
 
 

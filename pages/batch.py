@@ -3,14 +3,13 @@
 import streamlit as st
 
 from app.batch.views import PAGE, show_job
-from app.batch.ways_in import let_go, show_ways_in
+from app.batch.ways_in import show_ways_in
 from app.routing import by_way_of_the_router
 
 by_way_of_the_router()
 st.title("Score a whole folder")
 job = PAGE.find()
 if not job and (job := show_ways_in()):
-    let_go()
     PAGE.remember(job)
     st.rerun()
 if job:

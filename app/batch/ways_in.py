@@ -3,13 +3,12 @@
 from pathlib import PurePosixPath
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app.server.archives import unzip
 from app.server.folders import allowed_folder, find_folder, server_folder
 from app.server.jobs import Job, Jobs
 from app.server.uploads import MEGABYTE, ON_DISK, SENT, Batch, uploaded
-from app.shared import load_recognizer, pick_model
+from app.shared import forget_uploads, load_recognizer, pick_model
 from fer.errors import FerError
 from fer.faces.images import EXTENSIONS
 from fer.wording import counted, duration
@@ -56,7 +55,10 @@ def show_ways_in() -> Job | None:
         )
         try:
             if batch := take_in(way):
-                return jobs().start(batch, load_recognizer(model))
+                job = jobs().start(batch, load_recognizer(model))
+                forget_uploads()
+                st.session_state.batch_round += 1
+                return job
         except FerError as error:
             st.error(str(error), icon=":material/error:")
     return None
@@ -112,14 +114,3 @@ def take_from_server() -> Batch | None:
         return None
     with st.spinner("Listing the folder …"):
         return server_folder(find_folder(name, allowed), allowed, ON_DISK)
-
-
-def let_go() -> None:
-    """Drop the session's hold on uploads; the batch has their bytes, and only while it needs them.
-
-    Streamlit keeps an upload until its tab closes, even when the widget is long gone.
-    """
-    context = get_script_run_ctx()
-    assert context is not None, "pages run in a session"
-    context.uploaded_file_mgr.remove_session_files(context.session_id)
-    st.session_state.batch_round += 1

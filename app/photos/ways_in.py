@@ -9,7 +9,7 @@ from app.photos.views import open_shot
 from app.server.addresses import LENGTH, addresses_allowed, fetch_picture
 from app.server.memory import release_memory
 from app.server.uploads import MEGABYTE, SENT
-from app.shared import forget_upload
+from app.shared import forget_uploads
 from fer.errors import AddressRefused, TooMuch
 
 
@@ -64,7 +64,7 @@ def take(key: str) -> None:
     if not files:
         return
     put([(file.name, file.getvalue()) for file in files])
-    forget_upload(files)
+    forget_uploads(files)
     st.session_state.photos_round += 1
 
 
@@ -99,7 +99,7 @@ def take_shot(key: str) -> None:
         return
     number = sum(other.name.startswith("camera-") for other in visitors_album().shots) + 1
     put([(f"camera-{number}.jpg", shot.getvalue())])
-    forget_upload([shot])
+    forget_uploads([shot])
     st.session_state.photos_round += 1
 
 

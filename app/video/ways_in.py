@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.server.videos import Videos, VideoWork
-from app.shared import forget_upload, load_recognizer, pick_model
+from app.shared import forget_uploads, load_recognizer, pick_model
 from fer.errors import FerError
 from fer.video.reading import EXTENSIONS, Every
 from fer.wording import duration
@@ -62,6 +62,6 @@ def show_way_in() -> VideoWork | None:
         except FerError as error:
             st.error(str(error), icon=":material/error:")
             return None
-    forget_upload([file])
+    forget_uploads()
     st.session_state.video_round += 1
     return work
