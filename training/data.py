@@ -18,13 +18,15 @@ from torch.nn import functional as F
 
 from fer.compare.fer2013 import OFFICIAL_CLASSES
 from fer.emotions import EMOTIONS
-from fer.errors import FerError
+from fer.errors import FerError, first_line
 from fer.faces.preprocessing import FACE_SIZE
-from fer.ferplus import NO_MAJORITY, OF_EMOTIONS, Measure, majority
+from fer.ferplus import ANSWERS, NO_MAJORITY, OF_EMOTIONS, Measure, majority
 
 SPLITS = ("train", "validation", "test")
 WITHOUT_VOTES = "choose_by=label votes_weight=0"
 """What makes a recipe that learns and chooses by the FER+ votes one of FER-2013's label."""
+MOST_VOTES = 127
+"""What an int8 holds; there are ten."""
 OFFICIAL_COUNTS = {name: sum(counts) for name, counts in OFFICIAL_CLASSES.items()}
 
 
@@ -98,8 +100,8 @@ def load_split(folder: Path, split: str) -> Split:
     """Read one split from a data folder.
 
     Raises:
-        BadData: if the file is missing, lacks a column, or holds a label out of range or
-            an image of another size.
+        BadData: if the file is missing, lacks a column, or holds a label out of range, other votes
+            than ten counts, or what is not a grey image of 48 x 48 pixels.
     """
     path = folder / f"{split}.parquet"
     if not folder.is_dir():
@@ -108,28 +110,39 @@ def load_split(folder: Path, split: str) -> Split:
         raise BadData(f"{folder} has no {path.name}: a data folder holds {', '.join(SPLITS)}.")
     try:
         table = pd.read_parquet(path, columns=["image", "label", "ferplus_votes", "row"])
-    except (ValueError, OSError) as error:  # pyarrow's errors are kinds of these two
-        reason = str(error).strip().splitlines()[0]
+        if table.empty:
+            raise ValueError("it holds no images")
+        images = np.stack([_decode(image["bytes"]) for image in table["image"]])
+        votes = np.stack(table["ferplus_votes"].to_list())
+        if votes.shape[1:] != (len(ANSWERS),) or votes.min() < 0 or votes.max() > MOST_VOTES:
+            raise ValueError(f"it has votes that are not {len(ANSWERS)} counts an image")
+        labels, rows = (table[name].astype("int64").to_numpy() for name in ("label", "row"))
+        if len(np.unique(rows)) < len(rows):
+            raise ValueError("it names a row twice")
+    except (
+        ValueError,
+        TypeError,
+        OSError,
+    ) as error:  # pyarrow's errors are ValueErrors or OSErrors
         raise BadData(
-            f"{path} cannot be read ({reason}): `python -m training prepare` makes such files of "
-            "what others hand out."
+            f"{path} cannot be read ({first_line(error)}): `python -m training prepare` makes such "
+            "files of what others hand out."
         ) from error
-    if table.empty:
-        raise BadData(f"{path} holds no images.")
-    labels = table["label"].to_numpy()
     if outside := sorted({int(x) for x in labels if not 0 <= x < len(EMOTIONS)}):
         raise BadData(f"{path} has labels outside 0 to {len(EMOTIONS) - 1}: {outside}.")
     return Split(
-        images=torch.from_numpy(np.stack([_decode(x["bytes"], path) for x in table["image"]])),
-        labels=torch.tensor(labels, dtype=torch.int64),
-        votes=torch.tensor(np.stack(table["ferplus_votes"].to_list()), dtype=torch.int8),
-        rows=torch.tensor(table["row"].to_numpy(), dtype=torch.int64),
+        images=torch.from_numpy(images),
+        labels=torch.tensor(labels),
+        votes=torch.tensor(votes, dtype=torch.int8),
+        rows=torch.tensor(rows),
     )
 
 
-def _decode(png: bytes, path: Path) -> np.ndarray:
+def _decode(png: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(png)) as image:
-        pixels = np.asarray(image)
-    if pixels.shape != (FACE_SIZE, FACE_SIZE):
-        raise BadData(f"{path} holds an image of shape {pixels.shape}; 48 x 48 grey is expected.")
-    return pixels[None]
+        if (image.mode, image.size) != ("L", (FACE_SIZE, FACE_SIZE)):
+            raise ValueError(
+                f"it holds an image of {image.width} x {image.height} pixels and mode "
+                f"{image.mode}; {FACE_SIZE} x {FACE_SIZE} grey is expected"
+            )
+        return np.asarray(image)[None]

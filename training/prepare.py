@@ -24,14 +24,21 @@ from tqdm import tqdm
 
 from fer.compare.fer2013 import OFFICIAL_CLASSES
 from fer.emotions import EMOTIONS, emotion_number
-from fer.errors import UnreadableImage
+from fer.errors import UnreadableImage, first_line
 from fer.faces.images import HEAD, read_image
 from fer.faces.preprocessing import FACE_SIZE
 from fer.ferplus import ANSWERS
 from fer.files import is_lfs_pointer, read_regular
 from fer.scoring.folder import is_aside, is_photo
 from fer.wording import counted
-from training.data import OFFICIAL_COUNTS, SPLITS, WITHOUT_VOTES, BadData, load_split
+from training.data import (
+    MOST_VOTES,
+    OFFICIAL_COUNTS,
+    SPLITS,
+    WITHOUT_VOTES,
+    BadData,
+    load_split,
+)
 
 USAGE = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
 """What fer2013.csv calls the splits."""
@@ -165,9 +172,9 @@ def _read_csv(path: Path) -> pd.DataFrame:
             table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, sep=";")
     except Exception as error:
         # A csv may also be packed, and each packing fails in its own ways.
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise BadData(
-            f"{path} is not fer2013.csv ({reason}); of Parquet files and photos give the folder."
+            f"{path} is not fer2013.csv ({first_line(error)}); of Parquet files and photos give "
+            "the folder."
         ) from error
     return table.rename(columns=lambda name: str(name).strip().lower())
 
@@ -190,7 +197,7 @@ def _votes(path: Path, count: int) -> np.ndarray:
     if len(table) != count:
         raise BadData(f"{path} has {len(table)} rows, fer2013.csv has {count}.")
     votes = table.iloc[:, -len(ANSWERS) :].apply(pd.to_numeric, errors="coerce").to_numpy()
-    sound = ((votes >= 0) & (votes <= 127)).all(axis=1)  # what an int8 holds; there are ten
+    sound = ((votes >= 0) & (votes <= MOST_VOTES)).all(axis=1)
     if votes.shape[1] != len(ANSWERS) or not sound.all():
         row = int(np.argmin(sound))
         raise BadData(f"Row {row} of {path} does not end in {len(ANSWERS)} numbers of votes.")
@@ -224,8 +231,7 @@ def _from_parquet(paths: Sequence[Path]) -> pd.DataFrame:
             file = pq.ParquetFile(path)
             table = file.read().to_pandas()
         except (ValueError, OSError) as error:  # pyarrow's errors are kinds of these two
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise BadData(f"{path} cannot be read: {reason}") from error
+            raise BadData(f"{path} cannot be read: {first_line(error)}") from error
         label = next((name for name in ("label", "labels", "emotion") if name in table), None)
         if label is None or "image" not in table:
             raise BadData(f"{path} has no columns image and label, but {', '.join(table)}.")
@@ -236,9 +242,11 @@ def _from_parquet(paths: Sequence[Path]) -> pd.DataFrame:
             if names is not None and isinstance(value, int):
                 value = names[value] if 0 <= value < len(names) else value
             votes = np.asarray(values.get("ferplus_votes", np.zeros(len(ANSWERS))))
-            if votes.shape != (len(ANSWERS),):
-                raise BadData(f"{where} has other votes than {len(ANSWERS)} numbers.")
-            row = int(values.get("row", len(rows)))
+            if votes.shape != (len(ANSWERS),) or votes.min() < 0 or votes.max() > MOST_VOTES:
+                raise BadData(f"{where} has other votes than {len(ANSWERS)} counts.")
+            row = values.get("row", len(rows))
+            if not isinstance(row, int):
+                raise BadData(f"{where} has the row number {row!r}.")
             rows.append(
                 _kept(values["image"], _label(value, where), votes.astype(np.int8), row, where)
             )

@@ -9,9 +9,9 @@ from PIL import Image
 from training.data import OFFICIAL_COUNTS, BadData, load_split
 
 
-def png(size=(48, 48)) -> dict:
+def png(size=(48, 48), mode="L") -> dict:
     buffer = io.BytesIO()
-    Image.new("L", size, 77).save(buffer, "PNG")
+    Image.new(mode, size, 77).save(buffer, "PNG")
     return {"bytes": buffer.getvalue(), "path": "x.png"}
 
 
@@ -58,6 +58,30 @@ def test_what_is_not_the_data_set_is_named(tmp_path):
         load_split(tmp_path, "test")
     table(image=[png(), png((64, 64))]).to_parquet(path)
     with pytest.raises(BadData, match="48 x 48"):
+        load_split(tmp_path, "test")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"image": [png()["bytes"]] * 2}, "byte indices"),
+        ({"image": [png(), None]}, "NoneType"),
+        ({"image": [png(), {"bytes": b"no image", "path": "x.png"}]}, "cannot identify image"),
+        ({"image": [png(), {"bytes": png()["bytes"][:60], "path": "x.png"}]}, "truncated"),
+        ({"image": [png(), png(mode="P")]}, "48 x 48 pixels and mode P"),
+        ({"image": [png(mode="I;16")] * 2}, "48 x 48 pixels and mode I;16"),
+        ({"ferplus_votes": [np.zeros(10, np.int8), None]}, "same shape"),
+        ({"ferplus_votes": [np.zeros(8, np.int8)] * 2}, "not 10 counts an image"),
+        ({"ferplus_votes": [np.full(10, 300)] * 2}, "not 10 counts an image"),
+        ({"label": ["happy", "angry"]}, "invalid literal"),
+        ({"label": [3, np.nan]}, "non-finite"),
+        ({"row": ["a", "b"]}, "invalid literal"),
+        ({"row": [1, 1]}, "a row twice"),
+    ],
+)
+def test_what_others_put_into_such_columns_is_a_sentence(changes, reason, tmp_path):
+    table(**changes).to_parquet(tmp_path / "test.parquet")
+    with pytest.raises(BadData, match=rf"test\.parquet cannot be read \(.*{reason}.*prepare"):
         load_split(tmp_path, "test")
 
 

@@ -326,6 +326,12 @@ def test_images_in_other_forms_become_grey_pngs(kind, tmp_path, pixels):
         (lambda table: table.set_column(0, "image", pa.array([b"x"] * 6)), "Row 0 of .*image"),
         (lambda table: table.set_column(0, "image", pa.array(["a.png"] * 6)), "holds no image but"),
         (lambda table: table.slice(0, 0), "no images of test"),
+        (
+            lambda table: table.append_column("ferplus_votes", pa.array([[300] * 10] * 6)),
+            "Row 0 of .*other votes than 10 counts",
+        ),
+        (lambda table: table.append_column("row", pa.array(["a"] * 6)), "Row 0 of .*number 'a'"),
+        (lambda table: table.append_column("row", pa.nulls(6)), "Row 0 of .* has the row number"),
     ],
 )
 def test_parquet_that_is_none_is_named_by_its_own_path(change, sentence, tmp_path, pixels):
