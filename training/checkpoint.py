@@ -23,6 +23,8 @@ class State:
     average: AveragedModel
     """The running average of its weights: what is validated and kept."""
     optimizer: torch.optim.Optimizer
+    images: int
+    """How many training images there are, which stays as it is."""
     epoch: int = 0
     """Epochs done."""
     history: list[list[dict[str, float]]] = field(default_factory=list)
@@ -51,7 +53,7 @@ class State:
         """Go back to where a checkpoint was written.
 
         Raises:
-            FerError: if it belongs to another recipe, or is not a checkpoint.
+            FerError: if it belongs to another recipe or other data, or is not a checkpoint.
         """
         saved = _read(path)
         written = read_recipe(saved.pop("recipe"), recipe.name)
@@ -60,6 +62,11 @@ class State:
             raise FerError(
                 f"{path} was written with another recipe: "
                 "give another --out, or train without --resume."
+            )
+        if (images := saved.get("images", self.images)) != self.images:  # older ones do not say
+            raise FerError(
+                f"{path} was written with {images:,} training images, and there are "
+                f"{self.images:,}: give another --out, or train without --resume."
             )
         for name in self._MODULES:
             getattr(self, name).load_state_dict(saved.pop(name))

@@ -82,7 +82,7 @@ def fit(
         fabric: the devices to use, launched; all that there are when left out.
 
     Raises:
-        FerError: if the checkpoint belongs to another recipe.
+        FerError: if the checkpoint belongs to another recipe or other data.
     """
     if fabric is None:
         fabric = Fabric(precision=recipe.precision)
@@ -215,6 +215,7 @@ def set_up(
         network,
         average,
         optimizer,
+        images=len(train),
         history=[[] for _ in range(heads)],
         best_epoch=[0] * heads,
         best_weights=[{} for _ in range(heads)],
@@ -351,7 +352,7 @@ def train_epoch(run: Run) -> dict[str, float]:
     return {
         "lr": lr,
         "train_loss": round(mean_loss, 5),
-        "train_accuracy": round(correct.item() / (len(batches) * recipe.batch_size), 5),
+        "train_accuracy": round(correct.item() / sum(map(len, batches)), 5),
     }
 
 

@@ -71,6 +71,27 @@ def test_another_recipe_s_checkpoint_is_refused(recipe, train, validation, tmp_p
         fit(recipe, train, validation, tmp_path / "run.ckpt", resume=True)
 
 
+def test_another_number_of_images_is_another_run(recipe, train, validation, tmp_path):
+    short, path = dataclasses.replace(recipe, epochs=1), tmp_path / "run.ckpt"
+    fit(short, train.head(56), validation, path)
+    with pytest.raises(FerError, match="with 56 training images, and there are 280"):
+        fit(short, train, validation, path, resume=True)
+    # Older checkpoints do not say.
+    saved = torch.load(path, weights_only=True)
+    del saved["images"]
+    torch.save(saved, path)
+    assert fit(short, train, validation, path, resume=True)
+
+
+def test_of_fewer_images_than_a_batch_has_the_training_accuracy_is_of_these(
+    recipe, train, validation, tmp_path
+):
+    large = dataclasses.replace(recipe, epochs=12, batch_size=128)
+    (result,) = fit(large, train.head(28), validation, tmp_path / "run.ckpt")
+    counts = [28 * line["train_accuracy"] for line in result.history]
+    assert counts == pytest.approx([round(count) for count in counts], abs=1e-3)
+
+
 def test_interrupted_while_it_saves_keeps_the_older_checkpoint(
     recipe, train, validation, tmp_path, monkeypatch
 ):
