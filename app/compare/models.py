@@ -43,7 +43,7 @@ def read_all() -> tuple[dict[str, Artifact], dict[str, str]]:
     if not given:
         for path in sorted(store.MODELS.glob("*/")):
             known = (path / "config.json").exists() or path.name == RIVALS
-            if not known and path.suffix not in (".partial", ".old"):
+            if not known and path.suffix not in store.UNFINISHED:
                 reasons[path.name] = f"{path.name} has no config.json."
     return found, reasons
 

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.emotions import CLEAR
-from app.figures.style import readable
+from app.figures.style import GREY, readable
 from fer.emotions import COLOURS, EMOTIONS
 
 
@@ -47,7 +47,7 @@ def timeline(
             hovertemplate="%{y:.0%}",
         )
     if at is not None:
-        figure.add_vline(at, line={"width": 2, "dash": "dot", "color": "#8a929c"})
+        figure.add_vline(at, line={"width": 2, "dash": "dot", "color": GREY})
     figure.update_layout(
         height=190,
         margin={"l": 0, "r": 0, "t": 4, "b": 4},

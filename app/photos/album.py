@@ -7,7 +7,6 @@ import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from PIL import Image
 
@@ -18,7 +17,7 @@ from fer.faces.detection import Detection
 from fer.faces.images import Photo
 from fer.faces.preprocessing import Crops, Framing
 from fer.recognizer import Face, Place, Recognizer
-from fer.scoring.rows import error_row, photo_rows
+from fer.scoring.rows import Rows, error_row, photo_rows
 
 FILES = 500
 BYTES = 500 * MEGABYTE
@@ -171,7 +170,7 @@ class Album:
         """Return a model's answers to a photo's faces, in pixels of the photo as turned."""
         return self.answers.get((model, shot.digest), [])
 
-    def rows(self, shot: Shot, model: str) -> list[dict[str, Any]]:
+    def rows(self, shot: Shot, model: str) -> Rows:
         """Return a photo's rows of the table, as `fer score` would write them."""
         found = self.results[shot.digest]
         if isinstance(found, UnreadableImage):

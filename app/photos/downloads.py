@@ -1,7 +1,6 @@
 """What the photos page gives away: the table as CSV and JSON, and the pictures as a zip."""
 
 import json
-from typing import Any
 
 import streamlit as st
 
@@ -10,10 +9,10 @@ from app.photos.album import Album
 from app.photos.views import zip_of_pictures
 from app.pictures import offer_pictures
 from fer.scoring.csv_output import EXCEL_MARK, HEADER, csv_lines
-from fer.scoring.rows import to_frame
+from fer.scoring.rows import Rows, to_frame
 
 
-def show_downloads(album: Album, model: str, rows: list[dict[str, Any]]) -> None:
+def show_downloads(album: Album, model: str, rows: Rows) -> None:
     """Show the downloads of all photos; what they send is made when they are pressed."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for label, make, name, mime in (
@@ -43,6 +42,6 @@ def show_downloads(album: Album, model: str, rows: list[dict[str, Any]]) -> None
             )
 
 
-def to_json(rows: list[dict[str, Any]]) -> str:
+def to_json(rows: Rows) -> str:
     """Return the table as a list of objects, one a row."""
     return json.dumps(json.loads(to_frame(rows).to_json(orient="records")), indent=2)

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from app.server.memory import release_memory
 from fer.errors import FerError, NoLongerKept, TooMuch
+from fer.scoring.rows import Rows
 
 CHUNK = 512  # rows kept as dictionaries before they are packed, to a tenth of their size
 
@@ -28,10 +29,10 @@ class Result:
     def __init__(self, schema: pa.Schema) -> None:
         self._schema = schema
         self._packed: list[pa.Table] = []
-        self._rows: list[dict[str, Any]] = []
+        self._rows: Rows = []
         self._lock = threading.Lock()
 
-    def add(self, rows: list[dict[str, Any]]) -> None:
+    def add(self, rows: Rows) -> None:
         """Append rows of the table."""
         with self._lock:
             self._rows += rows

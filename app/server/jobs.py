@@ -5,7 +5,6 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -24,7 +23,7 @@ from fer.scoring.csv_output import EXCEL_MARK, csv_lines, header
 from fer.scoring.folder import Entry
 from fer.scoring.local import score_entries
 from fer.scoring.parquet_output import SCHEMA
-from fer.scoring.rows import count_faces
+from fer.scoring.rows import Rows, count_faces
 
 CROPS_EACH = 200
 """Faces of each emotion that the gallery keeps a picture of: some 5 MB for all seven."""
@@ -106,7 +105,7 @@ class Job(Work[Scored]):
         """Return the rows so far for pandas."""
         return to_pandas(self.table())
 
-    def rows_of(self, path: str) -> list[dict[str, Any]]:
+    def rows_of(self, path: str) -> Rows:
         """Return the rows of one photo."""
         return self.table().filter(pa.compute.field("path") == path).to_pylist()
 
@@ -120,7 +119,7 @@ class Job(Work[Scored]):
         """Drop the photos."""
         self._entries = ()
 
-    def _add(self, entry: Entry, rows: list[dict[str, Any]]) -> None:
+    def _add(self, entry: Entry, rows: Rows) -> None:
         crops = self._cut(entry, rows)
         with self._lock:
             result = self.result
@@ -131,7 +130,7 @@ class Job(Work[Scored]):
             self._faces += count_faces(rows)
             self._errors += sum(row["status"] == Status.ERROR for row in rows)
 
-    def _cut(self, entry: Entry, rows: list[dict[str, Any]]) -> dict[int, bytes]:
+    def _cut(self, entry: Entry, rows: Rows) -> dict[int, bytes]:
         """Cut out the faces that the gallery has room for; the photo is read again for them."""
         wanted = {
             index: row

@@ -2,7 +2,6 @@
 
 import io
 from dataclasses import dataclass
-from typing import Any
 
 from app.server.background import CHUNK, Result, Store, Work
 from app.server.jobs import CROP_SIDE
@@ -10,7 +9,7 @@ from fer.columns import Status
 from fer.faces.boxes import Box
 from fer.recognizer import Recognizer
 from fer.scoring.parquet_output import schema
-from fer.scoring.rows import safe_path
+from fer.scoring.rows import Rows, safe_path
 from fer.video.annotated import draw
 from fer.video.reading import Every, Video, upright
 from fer.video.run import score_frames
@@ -149,7 +148,7 @@ class VideoWork(Work[Watched]):
         framing = self._recognizer.config.preprocessing.framing
         longest = faces["track"].value_counts().index[:PORTRAITS]
         best = faces[faces["track"].isin(longest)].sort_values("detection").groupby("track").tail(1)
-        wanted: dict[int, list[dict[str, Any]]] = {}
+        wanted: dict[int, Rows] = {}
         for row in best.to_dict("records"):
             wanted.setdefault(int(row["frame"]), []).append(row)
         with Video(self.result.data) as video:

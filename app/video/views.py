@@ -1,7 +1,7 @@
 """The video page's views: a video at work, and what came of it."""
 
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 import pandas as pd
 import streamlit as st
@@ -18,6 +18,7 @@ from app.work import WorkPage, while_kept
 from fer.columns import Status
 from fer.drawing import draw_labels
 from fer.faces.tracks import PATIENCE
+from fer.scoring.rows import Rows
 from fer.video.annotated import labels_at
 from fer.video.reading import Video, upright
 from fer.video.timeline import answer
@@ -123,7 +124,7 @@ def show_frame(work: VideoWork, rows: pd.DataFrame, time: float, suffix: str = "
     photo = upright(moment, STILL_SIDE)
     scale = photo.image.width / photo.size[0]
     plain = rows.astype(object).where(rows.notna(), None)
-    faces = cast(list[dict[str, Any]], plain.to_dict("records"))
+    faces = cast(Rows, plain.to_dict("records"))
     labels = labels_at(time, faces)
     draw_labels(
         photo.image, [label._replace(box=label.box.scaled(scale, scale)) for label in labels]

@@ -282,7 +282,7 @@ class Artifact:
 
     @property
     def views(self) -> str:
-        """Its own way of answering, among those measured: `plain`, `flip` or `zoom`.
+        """Its own way of answering, among those measured: one of `fer.faces.preprocessing.VIEWS`.
 
         Folders of before there was a choice do not say, and answer one view.
         """

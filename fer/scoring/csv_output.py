@@ -20,14 +20,13 @@ from fer.scoring.output import (
     OutputFailed,
     OutputRefused,
     Paths,
-    Rows,
     Run,
     Sidecar,
     lock,
     sync,
     writing,
 )
-from fer.scoring.rows import COLUMNS, FLAGS, PHOTOS, TEXT, WHOLE, Layout
+from fer.scoring.rows import COLUMNS, FLAGS, PHOTOS, TEXT, WHOLE, Layout, Rows
 
 EXCEL_MARK = b"\xef\xbb\xbf"
 """Before a table that is downloaded for Excel: without it, Excel reads UTF-8 as a code page."""

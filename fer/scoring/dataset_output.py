@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from fer.scoring.output import OutputRefused, Paths, Rows, Run, Sidecar, lock, writing
+from fer.scoring.output import OutputRefused, Paths, Run, Sidecar, lock, writing
 from fer.scoring.parquet_output import ParquetOutput, drop_errors, read_whole, replace_table
-from fer.scoring.rows import PHOTOS, Layout
+from fer.scoring.rows import PHOTOS, Layout, Rows
 
 PART_ROWS = 100_000
 """Rows of a part, or a few more: those of one photo stay together."""

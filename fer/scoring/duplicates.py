@@ -18,8 +18,8 @@ from fer.errors import FerError
 from fer.faces.images import Photo
 from fer.recognizer import Recognizer
 from fer.scoring.folder import Entry
-from fer.scoring.local import READERS, Rows, read_ahead, score_entries
-from fer.scoring.rows import safe_path
+from fer.scoring.local import READERS, read_ahead, score_entries
+from fer.scoring.rows import Rows, safe_path
 
 DIGEST_SIZE = 16
 """Bytes; among ten million contents, that two share a digest has a probability of 1.5e-25."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from fer.scoring.csv_output import CsvOutput, Record, changed
-from fer.scoring.output import Rows
+from fer.scoring.rows import Rows
 
 
 class JsonlOutput(CsvOutput):

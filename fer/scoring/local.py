@@ -24,7 +24,7 @@ from fer.faces.images import Photo
 from fer.faces.preprocessing import Crops
 from fer.recognizer import Place, Recognizer
 from fer.scoring.folder import Entry
-from fer.scoring.rows import error_row, photo_rows
+from fer.scoring.rows import Rows, error_row, photo_rows
 from fer.together import Together
 
 READERS = 8
@@ -39,8 +39,6 @@ would be as many large files in memory."""
 
 PHOTOS = 64
 """Photos that wait for a batch to fill at most; few have faces in some folders."""
-
-Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)

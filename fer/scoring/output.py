@@ -27,12 +27,10 @@ import numpy as np
 
 from fer.errors import FerError
 from fer.files import replacing
+from fer.scoring.rows import Rows
 
 FORMAT = 2
 """Version of the rows' content. Raise it when that changes: older tables are not resumed then."""
-
-Rows = list[dict[str, Any]]
-"""Rows of a table, each a value by column name; an absent column is an empty cell."""
 
 log = logging.getLogger(__name__)
 

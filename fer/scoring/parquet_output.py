@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 
 from fer.columns import Status
 from fer.files import replacing
-from fer.scoring.output import Output, OutputFailed, Paths, Rows, Run, Sidecar, lock, sync, writing
-from fer.scoring.rows import FLAGS, PHOTOS, TEXT, WHOLE, Layout
+from fer.scoring.output import Output, OutputFailed, Paths, Run, Sidecar, lock, sync, writing
+from fer.scoring.rows import FLAGS, PHOTOS, TEXT, WHOLE, Layout, Rows
 
 PART_ROWS = 20_000
 PART_SECONDS = 60.0

@@ -10,6 +10,9 @@ import pandas as pd
 from fer.columns import PROBABILITIES, Status
 from fer.recognizer import Face
 
+Rows = list[dict[str, Any]]
+"""Rows of a table, each a value by column name; an absent column is an empty cell."""
+
 COLUMNS = (
     "path", "status", "face", "x1", "y1", "x2", "y2", "detection", "emotion", "confidence",
     "certain", *PROBABILITIES, "width", "height", "model", "error",
@@ -55,9 +58,7 @@ SHARE_DIGITS = 5
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def photo_rows(
-    path: str, size: tuple[int, int], faces: Sequence[Face], model: str
-) -> list[dict[str, Any]]:
+def photo_rows(path: str, size: tuple[int, int], faces: Sequence[Face], model: str) -> Rows:
     """Return a row for each face, or one of status `no_face`.
 
     A photo's faces are numbered from 1, in reading order.

@@ -24,12 +24,12 @@ from fer.scoring.jsonl_output import JsonlOutput
 from fer.scoring.local import score_entries
 from fer.scoring.output import Output, OutputRefused, Run
 from fer.scoring.parquet_output import ParquetOutput
-from fer.scoring.rows import PHOTOS, Layout, count_faces, safe_path
+from fer.scoring.rows import PHOTOS, Layout, Rows, count_faces, safe_path
 from fer.wording import counted
 
 STDOUT = "-"
 
-Engine = Callable[[Iterable[Entry], threading.Event], Iterator[list[dict[str, Any]]]]
+Engine = Callable[[Iterable[Entry], threading.Event], Iterator[Rows]]
 """Takes the entries of a folder and yields the rows of each; ends early once the event is set."""
 
 

@@ -28,6 +28,7 @@ from fer.files import replacing, same_file
 from fer.scoring.csv_output import read_csv
 from fer.scoring.output import writing
 from fer.scoring.parquet_output import read_parquet
+from fer.scoring.rows import Rows
 from fer.video.progress import progress
 from fer.video.reading import DEMUXERS, Moment, Video, upright
 from fer.video.timeline import TIMELINE, answer
@@ -48,7 +49,6 @@ COPIED = {"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus", "vorbis"}
 HELD = 1.0
 """Seconds for which a face keeps its box after it was last found, at most."""
 
-Rows = list[dict[str, Any]]
 Heard = tuple[float, av.Packet]
 """A packet of sound and when it is heard, in seconds."""
 

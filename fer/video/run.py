@@ -12,9 +12,9 @@ from fer.columns import Status
 from fer.faces.images import Photo
 from fer.recognizer import READ_SIDES, Recognizer
 from fer.scoring.folder import Entry, shown_name
-from fer.scoring.local import Rows, score_entries
+from fer.scoring.local import score_entries
 from fer.scoring.output import Run
-from fer.scoring.rows import count_faces, safe_path
+from fer.scoring.rows import Rows, count_faces, safe_path
 from fer.scoring.run import describe, open_output, refuse_source
 from fer.video.progress import progress
 from fer.video.reading import Every, Video, upright

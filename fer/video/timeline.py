@@ -13,8 +13,7 @@ from fer.columns import PROBABILITIES, Status
 from fer.emotions import EMOTIONS
 from fer.faces.boxes import Box
 from fer.faces.tracks import PATIENCE, Tracker
-from fer.scoring.local import Rows
-from fer.scoring.rows import COLUMNS, SHARE_DIGITS, Layout
+from fer.scoring.rows import COLUMNS, SHARE_DIGITS, Layout, Rows
 
 SMOOTHED = tuple(f"s_{emotion}" for emotion in EMOTIONS)
 TIMELINE = Layout(
