@@ -16,10 +16,13 @@ from fer.compare.references import HUMAN_ACCURACY, HUMAN_SPREAD
 from fer.emotions import COLOURS, EMOTIONS
 
 # Paul Tol's bright scheme and three of his vibrant and muted ones, then others: mid-tones, the
-# first of them told apart by colour-blind readers, all on white and near-black pages alike.
+# first of them told apart by colour-blind readers, all on white and near-black pages alike. Of the
+# last sixteen each is as far as can be, in Oklab, from all before it.
 MODEL_COLOURS = (
     "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#ee7733", "#009988",
     "#8866cc", "#999933", "#9c755f", "#56b4e9", "#d55e00", "#7f9f3f", "#c06ca8", "#808a96",
+    "#e090f8", "#c0a8b0", "#706000", "#a84028", "#40c0a0", "#007068", "#785870", "#9090f8",
+    "#0090e8", "#f888b8", "#4058c0", "#8840a8", "#c05868", "#c09068", "#78c048", "#f09880",
 )  # fmt: skip
 
 

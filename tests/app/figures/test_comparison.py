@@ -11,14 +11,16 @@ from app.figures.comparison import (
     reliability_diagram,
 )
 from app.figures.style import GREY
+from fer.artifacts import list_models, list_rivals
 from fer.compare.metrics import calibration_table, per_emotion
 from tests.made import predictions
 
 
 def test_models_have_colours_of_their_own():
-    colours = model_colours([str(number) for number in range(10)])
-    assert len(set(colours.values())) == 10
-    assert len(model_colours([str(number) for number in range(25)])) == 25
+    names = [*list_models(), *list_rivals()]
+    assert len(set(model_colours(names).values())) == len(names)
+    many = [str(number) for number in range(100)]
+    assert list(model_colours(many)) == many
 
 
 def test_emotion_bars_are_grouped_by_model():
