@@ -50,10 +50,13 @@ def show(
 
 def numbers(table: pd.DataFrame, name: str) -> None:
     """Offer a figure's numbers as CSV, in which no photo's name runs as a formula."""
-    safe = table.map(lambda value: safe_path(value) if isinstance(value, str) else value)
-    data = safe.to_csv(index=False)
+
+    def make() -> str:
+        safe = table.map(lambda value: safe_path(value) if isinstance(value, str) else value)
+        return safe.to_csv(index=False)
+
     offer_download(
-        "Numbers as CSV", data, f"{name}.csv", "text/csv", f"csv-{name}", type="tertiary"
+        "Numbers as CSV", make, f"{name}.csv", "text/csv", f"csv-{name}", type="tertiary"
     )
 
 
