@@ -155,7 +155,9 @@ def fit_threshold(probabilities: Tensor, majority: Tensor) -> float:
     confidence, guesses = probabilities[known].max(1)
     confidence, order = confidence.sort(descending=True)
     right = (guesses == majority[known])[order].double().cumsum(0)
-    enough = (right >= CERTAIN * torch.arange(1, len(right) + 1)).nonzero()
+    # Those that are equally sure are named together: the last of them counts.
+    last = confidence.diff(append=confidence.new_tensor([-1.0])) < 0
+    enough = (last & (right >= CERTAIN * torch.arange(1, len(right) + 1))).nonzero()
     return confidence[enough[-1]].item() if len(enough) else 1.0
 
 

@@ -55,6 +55,15 @@ def test_threshold_is_where_nine_of_ten_named_faces_are_right():
     assert fit_threshold(probabilities, torch.full_like(majority, NO_MAJORITY)) == 0
 
 
+def test_threshold_counts_all_faces_that_are_equally_sure():
+    probabilities = torch.full((4, 7), 0.05)
+    probabilities[:, 3] = 0.7
+    # The first alone is right, and nobody can name it without the three others.
+    assert fit_threshold(probabilities, torch.tensor([3, 4, 4, 4])) == 1
+    probabilities[0, 3] = 0.8
+    assert fit_threshold(probabilities, torch.tensor([3, 4, 4, 4])) == pytest.approx(0.8)
+
+
 def test_views_average_an_image_its_mirror_and_the_middles_of_both():
     torch.manual_seed(0)
     network = build_network("cnn").eval()
