@@ -80,7 +80,8 @@ def train_(
     out = (out or Path("runs") / recipe.name).absolute()
     checkpoint = out.with_name(out.name + ".ckpt")
     train, validation, test = (load_split(data, name).head(images) for name in SPLITS)
-    check_target(out, checkpoint, resume)
+    folders = [out.with_name(out.name + head.suffix) for head in recipe.heads]
+    check_target(folders, checkpoint, resume)
     said = None
     if "precision" not in given:
         began = written_recipe(checkpoint) if resume and checkpoint.is_file() else None
@@ -93,17 +94,17 @@ def train_(
             fits = [assemble(recipe, validation, out, fabric.device)]
         else:
             fits = fit(recipe, train, validation, checkpoint, fabric=fabric, resume=resume)
-        for head, result in zip(recipe.heads, fits, strict=True):
+        for folder, result in zip(folders, fits, strict=True):
             if fabric.is_global_zero:
-                folder = out.with_name(out.name + head.suffix)
                 metrics = write_artifact(
                     folder, recipe, result, train, validation, test, fabric.device
                 )
                 print(f"{folder}: {_summary(metrics['splits'])}")
     except KeyboardInterrupt as interrupt:
-        raise FerError(
-            f"Interrupted: the epochs done are in {checkpoint}, and --resume goes on from there."
-        ) from interrupt
+        where = " before there was anything to go on from"
+        if checkpoint.is_file():
+            where = f": the epochs done are in {checkpoint}, and --resume goes on from there"
+        raise FerError(f"Interrupted{where}.") from interrupt
 
 
 def launched(precision: Any, loggers: TensorBoardLogger | None) -> Fabric:
@@ -181,7 +182,7 @@ def evaluate_(
     if (choose_views or adjust_logits) and not write:
         option = "--choose-views" if choose_views else "--adjust-logits"
         raise FerError(f"{option} changes the model: give --write, too.")
-    artifact = find_artifact(model)
+    artifact = find_artifact(model, to_write=write)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     train, validation, test = (load_split(data, name) for name in SPLITS)
     if write:
@@ -218,7 +219,7 @@ def robustness_(
     ] = None,
 ) -> None:
     """Measure a model on disturbed test images and write robustness.json into its folder."""
-    artifact = find_artifact(model)
+    artifact = find_artifact(model, to_write=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     measured = measure_robustness(artifact, load_split(data, "test").head(images), device=device)
     path = artifact.path / ROBUSTNESS
@@ -308,7 +309,7 @@ def card_(names: Annotated[list[str], typer.Argument(help="Names or folders.")])
     from training.card import write_card
 
     for name in names:
-        folder = find_artifact(name).path
+        folder = find_artifact(name, to_write=True).path
         write_card(folder)
         print(folder / "README.md")
 

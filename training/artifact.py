@@ -9,6 +9,7 @@ import platform
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,8 @@ def measure_again(
     For folders that an older version wrote.
 
     Args:
-        ten_crop: whether to measure that again, see `evaluate`; what is there stays otherwise.
+        ten_crop: whether to measure that again, see `evaluate`; otherwise what is there stays as
+            long as its weights and its temperature do.
         choose: whether to choose its views and its temperature anew, which stay otherwise.
         adjust: whether to do as if its recipe had said `adjust_logits` and `choose`: its last
             layer changes.
@@ -158,9 +160,11 @@ def measure_again(
         as_configured=None if choose or adjust else config,
         ten_crop=ten_crop,
     )
-    for name, split in metrics["splits"].items():
-        if "ten_crop" in split and not ten_crop:
-            evaluation.splits[name]["ten_crop"] = split["ten_crop"]
+    if not (ten_crop or choose or adjust):
+        for name, new in evaluation.splits.items():
+            old = metrics["splits"][name]
+            for after, before in ((new, old), (new.get("votes", {}), old.get("votes", {}))):
+                after |= {"ten_crop": before["ten_crop"]} if "ten_crop" in before else {}
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(folder, partial)
@@ -231,15 +235,20 @@ def count_multiply_adds(network: nn.Module, preprocessing: Preprocessing) -> int
     return counter.get_total_flops() // 2
 
 
-def check_target(folder: Path, checkpoint: Path, resume: bool) -> None:
+def check_target(folders: Sequence[Path], checkpoint: Path, resume: bool) -> None:
     """Make the place where a run will write, or say before it begins what is in the way.
+
+    Args:
+        folders: of each head's model, all in one place.
 
     Raises:
         FerError: if something other than a model is there, an unfinished run would be lost, or
             the place cannot be written to.
     """
-    if folder.exists() and not (folder / "config.json").is_file():
-        raise FerError(f"{folder} is there and is not a model's folder: give another --out.")
+    for folder in folders:
+        if folder.exists() and not (folder / "config.json").is_file():
+            raise FerError(f"{folder} is there and is not a model's folder: give another --out.")
+    folder = folders[0]
     unfinished = checkpoint.is_file() and not (folder / "config.json").is_file()
     if unfinished and not resume:
         raise FerError(
@@ -254,9 +263,18 @@ def check_target(folder: Path, checkpoint: Path, resume: bool) -> None:
         raise FerError(f"--out {folder} cannot be written: {error.strerror}.") from error
 
 
-def find_artifact(name: str) -> Artifact:
-    """Find a model, see `Artifact.find`; where a name has two, say on stderr which is meant."""
+def find_artifact(name: str, to_write: bool = False) -> Artifact:
+    """Find a model, see `Artifact.find`; where a name has two, say on stderr which is meant.
+
+    Raises:
+        FerError: if its folder is to be written to, and is one of the Hub's cache.
+    """
     artifact = Artifact.find(name)
+    if to_write and not local_folders(name):
+        raise FerError(
+            f"{name} is on the Hub, and nothing is written to its copy in the cache: give the "
+            f"folder that `hf download {name} --local-dir DIR` makes."
+        )
     for other in local_folders(name)[1:2]:
         print(f"{artifact.path} is meant; for the other of that name say {other}.", file=sys.stderr)
     return artifact

@@ -174,8 +174,9 @@ def read_recipe(text: str, name: str, overrides: dict[str, str] | None = None) -
     recipe = _build(Recipe, {"name": name, **values}, "")
     if not recipe.epochs and recipe.network != ENSEMBLE:
         raise BadRecipe("epochs is 0, and only an ensemble can do without training.")
-    if recipe.adjust_logits and recipe.network == ENSEMBLE:
-        raise BadRecipe("adjust_logits is for networks; an ensemble's members have logits.")
+    if (recipe.adjust_logits or recipe.label_head) and recipe.network == ENSEMBLE:
+        key = "adjust_logits" if recipe.adjust_logits else "label_head"
+        raise BadRecipe(f"{key} is for networks; an ensemble's members have logits.")
     if recipe.trunk_passes:
         if not 0 <= recipe.unfreeze_last <= recipe.trunk_below:
             raise BadRecipe("trunk_passes wants unfreeze_last between 0 and trunk_below.")

@@ -108,6 +108,24 @@ def test_the_head_of_labels_stays_as_it_is(written, tmp_path):
     assert "logits_adjusted" not in Artifact(tmp_path / label.name).metrics
 
 
-def test_an_ensemble_has_no_logits_of_its_own():
+def test_ten_crops_stay_as_long_as_they_are_of_the_same_model(written, tmp_path):
+    plain, _, splits = written
+    model = shutil.copytree(plain.path, tmp_path / "cnn")
+
+    def ten_crops() -> list[dict]:
+        measured = Artifact(model).metrics["splits"]["test"]
+        return [group["ten_crop"] for group in (measured, measured["votes"]) if "ten_crop" in group]
+
+    measure_again(model, *splits, ten_crop=True)
+    before = ten_crops()
+    assert len(before) == 2
+    measure_again(model, *splits)
+    assert ten_crops() == before
+    measure_again(model, *splits, adjust=True)
+    assert not ten_crops()
+
+
+@pytest.mark.parametrize("key", ["adjust_logits=true", "label_head=1"])
+def test_an_ensemble_has_no_logits_of_its_own(key):
     with pytest.raises(BadRecipe, match="members have logits"):
-        load_recipe("ensemble", {"adjust_logits": "true"})
+        load_recipe("ensemble", dict([key.split("=")]))

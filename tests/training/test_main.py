@@ -174,16 +174,18 @@ def test_nothing_that_is_there_is_lost(training_command, train, tmp_path, monkey
     monkeypatch.setattr("training.__main__.load_split", lambda data, name: train)
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("years")
+    (tmp_path / "my-label").mkdir()
     (tmp_path / "unfinished.ckpt").write_text("hours")
     (tmp_path / "file").write_text("")
     common = ("train", "cnn", "--data", tmp_path, "--out")
-    for out, sentence in (
+    for out, sentence, *overrides in (
         ("thesis", "is not a model's folder"),
+        ("my", "my-label is there and is not a model's folder", "label_head=1", "epochs=1"),
         ("unfinished", "--resume goes on from there"),
         ("file", "is not a model's folder"),
         ("file/run", "cannot be written"),
     ):
-        status, _, stderr = training_command(*common, tmp_path / out)
+        status, _, stderr = training_command(*common, tmp_path / out, *overrides)
         assert (status, sentence in stderr, stderr.count("\n")) == (2, True, 1), stderr
     assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years"
     assert (tmp_path / "unfinished.ckpt").read_text() == "hours"
@@ -216,6 +218,37 @@ def test_of_two_models_of_one_name_it_is_said_which_is_meant(tmp_path, monkeypat
     assert find_artifact("mine").path == Path("runs/mine")
     assert find_artifact("runs/cnn").path == Path("runs/cnn")
     assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["evaluate", "--write", "--data", "/nowhere"], ["robustness", "--data", "/nowhere"], ["card"]],
+)
+def test_nothing_is_written_into_the_hub_s_cache(
+    command, training_command, cnn_folder, tmp_path, monkeypatch
+):
+    cached = shutil.copytree(cnn_folder, tmp_path / "snapshot")
+    before = {path: path.read_bytes() for path in cached.iterdir()}
+    monkeypatch.setattr("fer.artifacts.store.fetch_model", lambda *arguments: cached)
+    status, _, stderr = training_command(command[0], "ORG/cnn", *command[1:])
+    assert (status, stderr.count("\n")) == (2, 1), stderr
+    assert "hf download ORG/cnn --local-dir" in stderr
+    assert {path: path.read_bytes() for path in cached.iterdir()} == before
+
+
+def test_interrupted_in_the_first_epoch_no_checkpoint_is_promised(
+    training_command, train, tmp_path, monkeypatch
+):
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.__main__.load_split", lambda data, name: train)
+    monkeypatch.setattr("training.engine.train_epoch", interrupt)
+    out = ("--out", tmp_path / "run")
+    status, _, stderr = training_command("train", "cnn", "--data", tmp_path, *out)
+    assert status == 2
+    sentence = stderr.splitlines()[-1]
+    assert sentence == "training: Interrupted before there was anything to go on from."
 
 
 def test_list_prints_each_recipe_with_its_result(training_command, cnn_folder):
