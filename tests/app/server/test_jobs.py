@@ -128,6 +128,16 @@ def test_the_gallery_keeps_so_many_of_an_emotion(recognizer, face, monkeypatch):
     assert len(job.table()) == 3
 
 
+def test_the_table_of_work_that_has_ended_is_of_one_piece(recognizer, face, monkeypatch):
+    """A photo's rows are looked for in each piece, and a zip of pictures asks for each photo's."""
+    monkeypatch.setattr("app.server.background.CHUNK", 1)
+    job = Jobs().start(batch(face, b"x", face, b"y"), recognizer)
+    assert job.wait(PATIENCE)
+    table = job.table()
+    assert len(table) == 4
+    assert len([piece for piece in table["path"].chunks if len(piece)]) == 1
+
+
 def test_a_photo_that_has_gone_since_has_no_picture(recognizer, face):
     reads = iter([face])
 
