@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from fer.config import ENSEMBLE
 from training.recipe import load_recipe
 
 ORDER = (
@@ -33,7 +34,7 @@ ORDER = (
     "efficientnet_v2_l-unfreeze45",
     "efficientnet_v2_l-unfreeze20",
     "efficientnet_v2_l-frozen",
-    "ensemble",  # of what is there by then
+    "ensemble",  # of those of its candidates that are there by then
     "ensemble-votes",
     "lite",  # learns from the CNN and the flagship
 )
@@ -41,24 +42,6 @@ ORDER = (
 
 RUNS = "runs/"
 """Before a name, a recipe's `init` is what that recipe leaves."""
-
-CANDIDATES = {
-    "ensemble": [
-        "mobilenet-label",
-        "mobilenet-128-label",
-        "mobilenet-b-label",
-        "mobilenet-again-label",
-        "mobilenet-128-again-label",
-        "mobilenet-b-again-label",
-        *(
-            name
-            for name in ORDER[ORDER.index("flagship") : ORDER.index("ensemble")]
-            if name not in ("efficientnet_v2_l-seed", "efficientnet_v2_l")
-        ),
-    ],
-    "ensemble-votes": ["mobilenet", "mobilenet-128", "mobilenet-128-again", "cnn-votes"],
-}
-"""Of what an ensemble is put together, if it was trained: of those that learnt what it is for."""
 
 
 def train_all(data: Path, runs: Path, arguments: Sequence[str]) -> list[str]:
@@ -83,14 +66,15 @@ def train_all(data: Path, runs: Path, arguments: Sequence[str]) -> list[str]:
 
 
 def _overrides(name: str, runs: Path) -> list[str]:
-    """Point a recipe at the models of this zoo that it builds upon."""
+    """Point a recipe at the models of this zoo that it builds upon, as far as they are there."""
     values: dict[str, str] = {}
     recipe = load_recipe(name)
     if recipe.init.startswith(RUNS):
         values["init"] = str(runs / recipe.init.removeprefix(RUNS))
     if recipe.teachers:
         values["teachers"] = json.dumps([str(runs / teacher) for teacher in recipe.teachers])
-    if name in CANDIDATES:
-        there = [other for other in CANDIDATES[name] if (runs / other / "metrics.json").is_file()]
+    if recipe.network == ENSEMBLE:
+        candidates = recipe.network_arguments["members"]
+        there = [other for other in candidates if (runs / other / "metrics.json").is_file()]
         values["network_arguments.members"] = json.dumps(there)
     return [f"{key}={value}" for key, value in values.items()]
