@@ -64,6 +64,15 @@ class Split:
         """The emotion that most annotators saw, int64 `[N]`, as `fer.ferplus.majority` has it."""
         return torch.from_numpy(majority(self.votes.cpu().numpy())).to(self.labels.device)
 
+    @property
+    def truths(self) -> dict[Measure, Tensor]:
+        """What answers are held against by each measure that there is, int64 `[N]`.
+
+        By the votes it is `fer.ferplus.NO_MAJORITY` where there is no majority.
+        """
+        truths: dict[Measure, Tensor] = {"label": self.labels, "votes": self.majority}
+        return {by: truth for by, truth in truths.items() if (truth != NO_MAJORITY).any()}
+
     def targets(self, votes_weight: float) -> Tensor:
         """Mix label and votes into a distribution to learn, float32 `[N, 7]`.
 
@@ -86,14 +95,14 @@ def truth_to_choose_by(validation: Split, measure: Measure) -> Tensor:
     Raises:
         BadData: if it is that of every image.
     """
-    truth = validation.labels if measure == "label" else validation.majority
-    if not (truth != NO_MAJORITY).any():
+    truths = validation.truths
+    if measure not in truths:
         raise BadData(
             "No validation image has a majority of FER+ votes to choose by: `python -m training "
             "prepare` takes them from fer2013new.csv beside fer2013.csv; a recipe trains without "
             f"them by {WITHOUT_VOTES}."
         )
-    return truth
+    return truths[measure]
 
 
 def load_split(folder: Path, split: str) -> Split:

@@ -266,7 +266,7 @@ def evaluate(
     for name, split in named.items():
         unseen = torch.tensor([_digest(image) not in in_train for image in split.images])
         splits[name] = _by_label(answers[name], split, temperature, unseen, own)
-        if (split.majority != NO_MAJORITY).any():
+        if "votes" in split.truths:
             splits[name]["votes"] = _by_votes(answers[name], split, temperature, unseen, own)
     probabilities = (answers["test"][own] / temperature).softmax(1)
     columns = dict(zip(PROBABILITIES, probabilities.T.numpy(), strict=True))

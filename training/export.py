@@ -336,9 +336,7 @@ def write_int8(source: Path, path: Path, train: Split, sizes: list[int]) -> None
 
 def count_right(folder: Path, validation: Split, sizes: list[int]) -> dict[str, Any]:
     """Count what both files name right on validation: `images` and `correct` of an `Export`."""
-    truths: dict[Measure, Tensor] = {"label": validation.labels}
-    if (validation.majority != NO_MAJORITY).any():
-        truths["votes"] = validation.majority
+    truths = validation.truths
     correct: dict[str, dict[Measure, int]] = {}
     for name in (FLOAT, INT8):
         named = ask(folder / name, validation.images, sizes, f"{name} on validation").argmax(1)

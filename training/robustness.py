@@ -29,9 +29,7 @@ def measure_robustness(
         device: where the network runs.
     """
     network = artifact.load_network().to(device)
-    truths: dict[Measure, Tensor] = {"label": test.labels}
-    if (test.majority != NO_MAJORITY).any():
-        truths["votes"] = test.majority
+    truths = test.truths
 
     def right(images: Tensor) -> dict[Measure, int]:
         named = predict_logits(network, artifact.config.preprocessing, images).argmax(1).cpu()
