@@ -60,6 +60,8 @@ class ModelConfig:
         views = config.preprocessing.views
         if views not in VIEWS:
             raise ValueError(f"it knows no views {views!r}")
+        if not 0 < config.temperature < float("inf"):
+            raise ValueError(f"its temperature is {config.temperature}")
         if config.network == ENSEMBLE:
             _check_members(config.members)
             if views not in ("plain", "flip"):

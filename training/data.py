@@ -128,11 +128,7 @@ def load_split(folder: Path, split: str) -> Split:
         labels, rows = (table[name].astype("int64").to_numpy() for name in ("label", "row"))
         if len(np.unique(rows)) < len(rows):
             raise ValueError("it names a row twice")
-    except (
-        ValueError,
-        TypeError,
-        OSError,
-    ) as error:  # pyarrow's errors are ValueErrors or OSErrors
+    except (ValueError, TypeError, OSError) as error:  # pyarrow's are of the first or the last
         raise BadData(
             f"{path} cannot be read ({first_line(error)}): `python -m training prepare` makes such "
             "files of what others hand out."

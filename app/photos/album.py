@@ -5,6 +5,7 @@ Faces are looked for once a photo, whatever the model; a model's answers are kep
 
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -158,9 +159,9 @@ class Album:
                 del self.answers[key]
 
     @property
-    def pending(self) -> list[str]:
-        """The digests of the photos in which no face was looked for yet."""
-        return list(dict.fromkeys(s.digest for s in self.shots if s.digest not in self.results))
+    def pending(self) -> Counter[str]:
+        """How many photos have each digest for which no face was looked for yet."""
+        return Counter(shot.digest for shot in self.shots if shot.digest not in self.results)
 
     def looked_at(self) -> "Album":
         """Return the album of the photos in which faces were looked for."""

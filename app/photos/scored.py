@@ -43,9 +43,12 @@ def look(album: Album, model: str) -> None:
             pool.submit(examine, recognizer, album.data[digest]): digest for digest in pending
         }
         try:
-            for done, future in enumerate(as_completed(futures), start=1):
-                album.results[futures[future]] = future.result()
-                bar.progress(done / len(pending), f"{done} of {len(pending)} photos")
+            done = 0
+            for future in as_completed(futures):
+                digest = futures[future]
+                album.results[digest] = future.result()
+                done += pending[digest]
+                bar.progress(done / pending.total(), f"{done} of {pending.total()} photos")
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
     slot.empty()

@@ -308,6 +308,13 @@ def test_what_is_stopped_shows_what_is_done_and_goes_on(app, astronaut):
     assert app.dataframe[0].value["path"].tolist() == ["a.jpg", "b.jpg"]
 
 
+def test_copies_of_a_photo_are_looked_at_once_and_counted_each(astronaut):
+    album = Album()
+    for name, end in (("a.jpg", b"1"), ("copy of a.jpg", b"1"), ("b.jpg", b"2")):
+        album.add(name, jpeg(astronaut) + end)
+    assert (len(album.pending), album.pending.total()) == (2, 3)
+
+
 def test_a_file_that_is_no_photo_or_too_large_gets_a_sentence(app, monkeypatch, astronaut):
     monkeypatch.setattr("app.photos.album.SENT", Limits(file_bytes=1_000_000))
     upload(app, notes_txt=b"I am a text file.", big_jpg=bytes(2_000_000), me_jpg=jpeg(astronaut))

@@ -109,6 +109,11 @@ def reorder_labels(folder):
     (folder / "config.json").write_text(json.dumps(values))
 
 
+def cool_to_zero(folder):
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(values | {"temperature": 0}))
+
+
 def add_key(folder):
     values = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(values | {"surprise": 1}))
@@ -133,8 +138,11 @@ def drop_a_weight(folder):
 
 @pytest.mark.parametrize(
     "damage",
-    [break_config, reorder_labels, add_key, remove_weights, truncate_weights, drop_a_weight],
-)
+    [
+        break_config, reorder_labels, cool_to_zero, add_key,
+        remove_weights, truncate_weights, drop_a_weight,
+    ],
+)  # fmt: skip
 def test_damaged_models_are_refused_with_one_sentence(damage, model):
     damage(model)
     with pytest.raises(UnknownModel) as caught:
