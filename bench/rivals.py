@@ -30,7 +30,7 @@ from timm.layers import pad_same
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fer.artifacts import MODELS, RIVALS, Artifact, replace_folder
+from fer.artifacts import MODELS, RIVALS, Artifact, whole_folder
 from fer.config import ModelConfig
 from fer.emotions import EMOTIONS
 from fer.errors import FerError
@@ -394,14 +394,12 @@ def write(
         "views": measured.views,
         "splits": measured.splits,
     }
-    partial = target.with_name(target.name + ".partial")
-    partial.mkdir(parents=True, exist_ok=True)
-    (partial / "config.json").write_text(config.to_json())
-    (partial / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    measured.predictions.to_parquet(partial / "predictions.parquet", index=False)
-    (partial / "history.csv").write_text(",".join(HISTORY) + "\n")
-    (partial / "README.md").write_text(card(rival, metrics))
-    replace_folder(partial, target)
+    with whole_folder(target) as partial:
+        (partial / "config.json").write_text(config.to_json())
+        (partial / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+        measured.predictions.to_parquet(partial / "predictions.parquet", index=False)
+        (partial / "history.csv").write_text(",".join(HISTORY) + "\n")
+        (partial / "README.md").write_text(card(rival, metrics))
 
 
 def card(rival: Rival, metrics: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from fer.artifacts import Artifact, list_models, local_folders, replace_folder, save_weights
+from fer.artifacts import Artifact, list_models, local_folders, save_weights, whole_folder
 from fer.artifacts.store import RECIPE
 from fer.config import ENSEMBLE, ModelConfig
 from fer.errors import FerError
@@ -55,60 +55,56 @@ def write_artifact(
         train, validation, test: the data, on the CPU.
         device: where the network runs while it is measured.
     """
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
     views = strength = None
     if recipe.adjust_logits and fit.name == recipe.name:
         views, strength = _adjust(fit.network.to(device), recipe, train, validation)
-    if recipe.network == ENSEMBLE:
-        partial.mkdir(parents=True)  # its members' folders hold the weights
-    else:
-        save_weights(fit.network, partial)
-    config = ModelConfig(
-        network=recipe.network,
-        network_arguments=fit.network_arguments,
-        preprocessing=recipe.preprocessing,
-        purpose=fit.purpose,
-    )
-    (partial / "config.json").write_text(config.to_json())
-    artifact = Artifact(partial)
-    network = artifact.load_network()
-    network.to(device).to(memory_format=torch.channels_last)
+    with whole_folder(folder) as partial:
+        if recipe.network != ENSEMBLE:  # its members' folders hold the weights
+            save_weights(fit.network, partial)
+        config = ModelConfig(
+            network=recipe.network,
+            network_arguments=fit.network_arguments,
+            preprocessing=recipe.preprocessing,
+            purpose=fit.purpose,
+        )
+        (partial / "config.json").write_text(config.to_json())
+        artifact = Artifact(partial)
+        network = artifact.load_network()
+        network.to(device).to(memory_format=torch.channels_last)
 
-    evaluation = evaluate(
-        network,
-        recipe.preprocessing,
-        train,
-        validation,
-        test,
-        by=fit.chosen["measure"],
-        views=views,
-    )
-    history = pd.DataFrame(fit.history, columns=None if fit.history else HISTORY)
-    history.to_csv(partial / "history.csv", index=False)
-    (partial / RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
-    metrics: dict[str, Any] = {
-        "model": fit.name,
-        "network": recipe.network,
-        "init": fit.init,
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "weights_bytes": sum(path.stat().st_size for path in artifact.weight_files.values()),
-        "weights_sha256": artifact.weight_digests(),
-        "chosen": fit.chosen,
-    }
-    if strength is not None:
-        metrics["logits_adjusted"] = strength
-    if fit.history:
-        metrics["training"] = {
-            "epochs": len(fit.history),
-            "images": len(train),
-            "seconds": float(history["seconds"].sum()),
-            "device": fit.device,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
+        evaluation = evaluate(
+            network,
+            recipe.preprocessing,
+            train,
+            validation,
+            test,
+            by=fit.chosen["measure"],
+            views=views,
+        )
+        history = pd.DataFrame(fit.history, columns=None if fit.history else HISTORY)
+        history.to_csv(partial / "history.csv", index=False)
+        (partial / RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
+        metrics: dict[str, Any] = {
+            "model": fit.name,
+            "network": recipe.network,
+            "init": fit.init,
+            "parameters": sum(p.numel() for p in network.parameters()),
+            "weights_bytes": sum(path.stat().st_size for path in artifact.weight_files.values()),
+            "weights_sha256": artifact.weight_digests(),
+            "chosen": fit.chosen,
         }
-    _write_measured(partial, config, network, metrics, evaluation)
-    replace_folder(partial, folder)
+        if strength is not None:
+            metrics["logits_adjusted"] = strength
+        if fit.history:
+            metrics["training"] = {
+                "epochs": len(fit.history),
+                "images": len(train),
+                "seconds": float(history["seconds"].sum()),
+                "device": fit.device,
+                "torch": torch.__version__,
+                "python": platform.python_version(),
+            }
+        _write_measured(partial, config, network, metrics, evaluation)
     return metrics
 
 
@@ -165,16 +161,14 @@ def measure_again(
             old = metrics["splits"][name]
             for after, before in ((new, old), (new.get("votes", {}), old.get("votes", {}))):
                 after |= {"ten_crop": before["ten_crop"]} if "ten_crop" in before else {}
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(folder, partial)
-    if adjust:
-        save_weights(network, partial)
-        metrics["weights_sha256"] = Artifact(partial).weight_digests()
-        recipe = dataclasses.replace(recipe, adjust_logits=True)
-        (partial / RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
-    _write_measured(partial, config, network, metrics, evaluation)
-    replace_folder(partial, folder)
+    with whole_folder(folder) as partial:
+        shutil.copytree(folder, partial, dirs_exist_ok=True)
+        if adjust:
+            save_weights(network, partial)
+            metrics["weights_sha256"] = Artifact(partial).weight_digests()
+            recipe = dataclasses.replace(recipe, adjust_logits=True)
+            (partial / RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
+        _write_measured(partial, config, network, metrics, evaluation)
     return metrics
 
 

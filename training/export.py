@@ -11,7 +11,6 @@ this needs is the extra `export`.
 import contextlib
 import hashlib
 import json
-import shutil
 import sys
 import warnings
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from fer.artifacts import Artifact, replace_folder
+from fer.artifacts import Artifact, whole_folder
 from fer.artifacts.export import FLOAT, INT8, ONNX, REPORT, Export
 from fer.config import ModelConfig
 from fer.emotions import EMOTIONS
@@ -121,22 +120,6 @@ def export(
         )
         (partial / REPORT).write_text(written.to_json())
     return written
-
-
-@contextlib.contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """Yield a folder to write, which takes the place of an older one if the block ends well.
-
-    It is `<folder>.partial` until then; where the block fails, nothing of it is left.
-    """
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        replace_folder(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def require_packages() -> None:

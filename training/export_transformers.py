@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model, save_file
 from torch import Tensor, nn
 
-from fer.artifacts import Artifact
+from fer.artifacts import Artifact, whole_folder
 from fer.artifacts.export import TRANSFORMERS
 from fer.artifacts.store import SINGLE
 from fer.config import ModelConfig
@@ -27,7 +27,7 @@ from fer.emotions import EMOTIONS
 from fer.errors import FerError, first_line
 from fer.networks import predict_logits
 from training.data import load_split
-from training.export import COMPARED, NotExported, farthest, made_images, whole_folder
+from training.export import COMPARED, NotExported, farthest, made_images
 
 CONFIG = "config.json"
 WRAPPER = "timm_wrapper"

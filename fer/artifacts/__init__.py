@@ -10,7 +10,7 @@ from fer.artifacts.store import (
     list_rivals,
     local_folders,
 )
-from fer.artifacts.writing import replace_folder, save_weights
+from fer.artifacts.writing import save_weights, whole_folder
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -21,6 +21,6 @@ __all__ = [
     "list_models",
     "list_rivals",
     "local_folders",
-    "replace_folder",
     "save_weights",
+    "whole_folder",
 ]

@@ -1,14 +1,16 @@
 """Write a model's folder: its weights, and the whole in the place of an older one."""
 
+import contextlib
 import copy
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_model
 from torch import nn
 
-from fer.artifacts.store import SINGLE, WEIGHTS
+from fer.artifacts.store import SINGLE, UNFINISHED, WEIGHTS
 from fer.errors import FerError
 
 SHARD_SIZE = "45MB"  # a git host warns of files over 50 MB
@@ -43,11 +45,22 @@ def save_weights(network: nn.Module, folder: Path) -> None:
         path.chmod(0o644)  # safetensors leaves files that only their owner can read
 
 
-def replace_folder(partial: Path, target: Path) -> None:
-    """Put a finished folder in another's place; the old one goes only once the new one stands."""
-    old = target.with_name(target.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    partial.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+@contextlib.contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yield a folder to write, which takes the place of an older one if the block ends well.
+
+    It is `<folder>.partial` until then; where the block fails, nothing of it is left. The old one
+    goes only once the new one stands.
+    """
+    partial, old = (folder.with_name(folder.name + ending) for ending in UNFINISHED)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
+        partial.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -11,8 +11,8 @@ from fer.artifacts import (
     Artifact,
     list_models,
     local_folders,
-    replace_folder,
     save_weights,
+    whole_folder,
 )
 from fer.artifacts.store import SHARDED, SINGLE
 from fer.config import ModelConfig
@@ -169,11 +169,14 @@ def test_where_weights_are_left_out_it_is_said_how_to_get_them(model, monkeypatc
 
 
 def test_replacing_a_folder_leaves_nothing_of_the_old_one(model, tmp_path):
-    new = tmp_path / "new.partial"
-    shutil.copytree(model, new)
     (model / "stale").touch()
-    replace_folder(new, model)
-    assert not (model / "stale").exists()
+    with pytest.raises(OSError, match="full"), whole_folder(model) as new:
+        raise OSError("The disk is full.")
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+    assert (model / "stale").exists()
+    with whole_folder(model) as new:
+        (new / "config.json").touch()
+    assert [path.name for path in model.iterdir()] == ["config.json"]
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
 
 
