@@ -27,7 +27,6 @@ from tools.running import CHROMIUM_FLAGS, IDLE, SHIFTS, chromium, served
 
 PATIENCE = 180_000  # milliseconds
 COUNT, FEWER = 60, 20
-FIRST_PAGE = f"1 to 24 of {COUNT}"
 LOADED = "[...document.querySelectorAll('[data-testid=stImage] img')].every(i => i.complete)"
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000"
 

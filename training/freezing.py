@@ -1,5 +1,6 @@
 """Transfer: where weights come from, and which of a network's layers learn."""
 
+import pickle
 from pathlib import Path
 from typing import cast
 
@@ -23,8 +24,8 @@ def initialise(network: nn.Module, recipe: Recipe) -> str:
 
     Args:
         network: changed in place.
-        recipe: its `init` is `scratch`; `imagenet` for torchvision's weights, downloaded and
-            checked against their hash; `timm` for those that timm fetches from the Hub; a name
+        recipe: its `init` is `scratch`; `imagenet` for torchvision's weights, whose hash is
+            checked as they are downloaded; `timm` for those that timm fetches from the Hub; a name
             of `training.first_weights`; or a model of this project, by name or folder.
 
     Raises:
@@ -125,10 +126,11 @@ def _imagenet_weights(architecture: str) -> dict[str, Tensor]:
     weights = torchvision_models.get_model_weights(architecture).DEFAULT
     try:
         return weights.get_state_dict(progress=True, check_hash=True)
-    except OSError as error:
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        cached = Path(torch.hub.get_dir(), "checkpoints", Path(weights.url).name)
         raise FerError(
-            f"ImageNet's weights cannot be reached at {weights.url} ({error}): "
-            "give init=scratch, or a model of this project to start from."
+            f"ImageNet's weights, {weights.url} or what is left of them in {cached}, cannot be had "
+            f"({first_line(error)}): give init=scratch, or a model of this project to start from."
         ) from error
 
 

@@ -130,7 +130,19 @@ def test_weights_that_do_not_fit_are_refused(source):
 def test_imagenet_out_of_reach_is_a_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://localhost:9")  # nothing listens there
-    with pytest.raises(FerError, match="cannot be reached"):
+    with pytest.raises(FerError, match="cannot be had"):
+        initialise(build_network("resnet50"), starting("resnet50", "imagenet"))
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>Please log in</html>", b"PK\x03\x04 half a file"])
+def test_imagenet_damaged_in_the_cache_is_a_sentence(content, monkeypatch, tmp_path):
+    from torchvision.models import ResNet50_Weights
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    name = ResNet50_Weights.DEFAULT.url.rsplit("/", 1)[1]
+    (tmp_path / "hub" / "checkpoints" / name).write_bytes(content)
+    with pytest.raises(FerError, match=rf"hub/checkpoints/{name}, cannot be had"):
         initialise(build_network("resnet50"), starting("resnet50", "imagenet"))
 
 
