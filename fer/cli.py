@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fer.artifacts import DEFAULT_MODEL, Artifact, list_models
 from fer.errors import FerError, UnreadableImage
-from fer.ferplus import MEASURES
 from fer.namesake import refuse_namesake
+from fer.shipped import DEFAULT_MODEL
 from fer.wording import named
 
 if TYPE_CHECKING:
@@ -85,7 +84,8 @@ def predict(
 
     Exit status 2 if a photo cannot be read; the others are done all the same.
     """
-    # Imported here: the detector's code takes seconds to load, and `--help` does not need it.
+    # Imported here, as in all commands: PyTorch takes seconds to load, which `--help` does not
+    # need, and Ctrl-C meanwhile gets a word only from within a command.
     from fer.recognizer import Recognizer
 
     try:
@@ -366,6 +366,9 @@ def models() -> None:
     see. `label`: FER-2013's own label, one opinion, by which networks are compared in papers.
     Both on the test images that they have.
     """
+    from fer.artifacts import Artifact, list_models
+    from fer.ferplus import MEASURES
+
     names = list_models()
     if not names:
         _complain("There are no models in models/.")

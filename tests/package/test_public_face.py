@@ -22,9 +22,10 @@ def test_every_public_name_is_there_and_described():
         fer.FER  # noqa: B018
 
 
-def test_importing_it_loads_nothing_heavy():
+@pytest.mark.parametrize("imports", ["from fer import FerError, EMOTIONS", "import fer.cli"])
+def test_importing_it_loads_nothing_heavy(imports):
     code = (
-        "import sys; from fer import FerError, EMOTIONS; "
+        f"import sys; {imports}; "
         "print(sorted({'torch', 'numpy', 'PIL', 'pandas'} & sys.modules.keys()))"
     )
     done = subprocess.run(
