@@ -78,7 +78,9 @@ def read_table(file: IO[bytes], columns: Sequence[str], *, lower: bool = True) -
     if any(named.count(column) > 1 for column in named):
         raise UnreadableTable(f"{name} has two columns of one name: leave one of them out.")
     width = len(header)
-    if rows and all(len(row) == width + 1 and row[-1].strip() for _, row in rows):
+    if rows and all(
+        len(row) == width + 1 and row[0].strip().isdecimal() and row[-1].strip() for _, row in rows
+    ):
         rows = [
             (line, row[1:]) for line, row in rows
         ]  # row numbers, which pandas may leave unnamed

@@ -97,6 +97,7 @@ def test_two_models_in_one_table_or_in_two():
         ),
         ("path,label\na.jpg,joyful\n", r"1 × has a label that is none of the seven \(a\.jpg\)"),
         ("path,label\na.jpg,happy\na,b.jpg,sad\n", "Line 3 of labels.csv has 3 cells"),
+        ("path,label\nLi, A.jpg,happy\nLi, B.jpg,sad\n", "Line 2 of labels.csv has 3 cells"),
         ("PK\3\4xlsx", "a spreadsheet's own file; save the table as CSV"),
         ('path,label\n"a.jpg,happy\n', "labels.csv is not a CSV"),
     ],
