@@ -4,11 +4,13 @@
 def first_line(error: BaseException) -> str:
     """Return the first line of what an error says, or what kind of error it is if it says nothing.
 
-    >>> first_line(OSError("no space left\\nsome details")), first_line(MemoryError())
+    Its full stop is left to the sentence that it becomes part of.
+
+    >>> first_line(OSError("no space left.\\nsome details")), first_line(MemoryError())
     ('no space left', 'MemoryError')
     """
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return lines[0].removesuffix(".") if lines else type(error).__name__
 
 
 class FerError(ValueError):

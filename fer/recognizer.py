@@ -163,7 +163,7 @@ class Recognizer:
         try:
             torch.empty(1, device=device)
         except (RuntimeError, AssertionError) as error:
-            raise FerError(f"There is no device {device} here: {first_line(error)}") from error
+            raise FerError(f"There is no device {device} here: {first_line(error)}.") from error
         if min_face is not None:
             detector = detector or Detector(device, min_face)
         artifact = model if isinstance(model, Artifact) else Artifact.find(model, revision)

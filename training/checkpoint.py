@@ -47,7 +47,7 @@ class State:
                 torch.save({"recipe": recipe.to_toml()} | vars(self) | modules, partial)
         except (OSError, RuntimeError) as error:  # the latter is what torch makes of a full disk
             reason = first_line(error)
-            raise FerError(f"The checkpoint {path} cannot be written: {reason}") from error
+            raise FerError(f"The checkpoint {path} cannot be written: {reason}.") from error
 
     def load(self, path: Path, recipe: Recipe) -> None:
         """Go back to where a checkpoint was written.

@@ -232,7 +232,7 @@ def write_float(
             )
     except torch.onnx.OnnxExporterError as error:
         raise FerError(
-            f"Network {config.network!r} has no ONNX form: {first_line(error)}"
+            f"Network {config.network!r} has no ONNX form: {first_line(error)}."
         ) from error
     assert program is not None
     model = program.model

@@ -178,7 +178,7 @@ def _read(folder: Path, config: ModelConfig) -> nn.Module:
         )
         load_model(network, folder / SINGLE, strict=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise NotExported(f"{folder} cannot be read: {first_line(error)}") from error
+        raise NotExported(f"{folder} cannot be read: {first_line(error)}.") from error
     return network.float().eval()
 
 

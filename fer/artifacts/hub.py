@@ -178,7 +178,7 @@ def explain(error: BaseException, repo_id: str, revision: str | None = None) -> 
                 f"The Hub at {constants.ENDPOINT} cannot be reached ({first_line(error)}): check "
                 "the network; what was downloaded before loads with HF_HUB_OFFLINE=1."
             )
-    return f"{repo_id}: {first_line(error)}"
+    return f"{repo_id}: {first_line(error)}."
 
 
 def _explain_status(error: HfHubHTTPError, repo_id: str) -> str:

@@ -231,7 +231,7 @@ class Artifact:
                 load_model(network, self.path / SINGLE, strict=True)
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             reason = first_line(error)
-            raise UnknownModel(f"The weights in {self.path} cannot be loaded: {reason}") from error
+            raise UnknownModel(f"The weights in {self.path} cannot be loaded: {reason}.") from error
         return network.float().eval()
 
     def _lacks_weights(self) -> str:

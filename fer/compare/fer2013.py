@@ -64,4 +64,4 @@ def read_test_images(folder: Path, rows: Sequence[int]) -> dict[int, bytes]:
             for row, image in zip(table["row"], table["image"], strict=True)
         }
     except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
-        raise UnreadableTable(f"{path} cannot be read: {first_line(error)}") from error
+        raise UnreadableTable(f"{path} cannot be read: {first_line(error)}.") from error

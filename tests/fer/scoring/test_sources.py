@@ -151,12 +151,13 @@ def test_what_is_wrong_with_a_table_is_a_sentence(tmp_path):
         ("path,id\na.jpg,1\na.jpg,2\n", "names a.jpg more than once"),
         ("path,status\na.jpg,1\n", "has a column status"),
         ("path,id\n,1\n", "without a path"),
+        ("path,id\na.jpg,1,5\n", "Line 2 of .* has 3 cells and the header 2"),
     ):
         (tmp_path / "m.csv").write_text(text)
         with pytest.raises(UnreadableTable, match=sentence):
             find_photos([str(tmp_path / "m.csv")])
     (tmp_path / "m.parquet").write_bytes(b"no table")
-    with pytest.raises(UnreadableTable, match="no Parquet file"):
+    with pytest.raises(UnreadableTable, match=r"no Parquet file: .*[^.]\.$"):
         find_photos([str(tmp_path / "m.parquet")])
 
 
