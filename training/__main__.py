@@ -49,7 +49,11 @@ from training.robustness import measure_robustness
 from training.zoo import train_all
 
 app = typer.Typer(
-    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    # \b keeps the lines of the paragraph that follows.
+    help=__doc__ and __doc__.replace("\n\n", "\n\n\b\n"),
 )
 
 Data = Annotated[Path, typer.Option(help="Folder with train, validation and test.parquet.")]

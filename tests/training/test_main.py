@@ -12,12 +12,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from typer.testing import CliRunner
 
 from fer.artifacts import MODELS, Artifact
 from fer.errors import FerError
 from fer.faces.preprocessing import VIEWS
 from tests.conftest import ROOT
-from training.__main__ import launched
+from training.__main__ import app, launched
 from training.artifact import find_artifact
 from training.prepare import USAGE
 
@@ -308,3 +309,8 @@ def test_tasks_of_srun_that_do_not_fit_are_one_sentence(variables, monkeypatch):
     with pytest.raises(FerError, match="torchrun --nproc-per-node") as caught:
         launched("32-true", None)
     assert "\n" not in str(caught.value)
+
+
+def test_the_help_gives_each_command_a_line_of_its_own():
+    said = CliRunner().invoke(app, ["--help"]).stdout.splitlines()
+    assert "  python -m training list" in said
