@@ -30,7 +30,9 @@ def find_photos(sources: Sequence[str], files_from: str | None = None) -> Listin
         UnreadableTable: if a list or a table is none.
     """
     if (files_from is None) == (not sources):
-        raise UnknownFolder("Say which photos: a folder, shards or a manifest, or --files-from.")
+        raise UnknownFolder(
+            "Say which photos: a folder, shards or a manifest, or --files-from, and not both."
+        )
     if files_from is not None:
         return list_paths(files_from)
     endings = {_ending(source) for source in sources}
@@ -40,9 +42,16 @@ def find_photos(sources: Sequence[str], files_from: str | None = None) -> Listin
             "it: unpack the tar (gunzip, unxz), which photos make hardly larger."
         )
     if len(endings) > 1 or (len(sources) > 1 and not endings <= {".tar", ".parquet"}):
-        raise UnknownFolder("Several shards have to be of one kind, all .tar or all .parquet.")
+        raise UnknownFolder(
+            "Give one folder, or several shards of one kind, all .tar or all .parquet."
+        )
     (ending,) = endings
     if ending not in KINDS:
+        if os.path.isfile(sources[0]):
+            raise UnknownFolder(
+                f"{sources[0]} is a file: give the folder that it lies in, or, if it lists photos, "
+                f"--files-from {sources[0]}."
+            )
         return list_folder(sources[0])
     places = [place for source in sources for place in Place.find(source)]
     if len({place.folder for place in places}) > 1:

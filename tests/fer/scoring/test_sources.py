@@ -165,9 +165,10 @@ def test_what_is_wrong_with_a_table_is_a_sentence(tmp_path):
     ("sources", "list_", "sentence"),
     [
         ((), None, "Say which photos"),
-        (("a",), "-", "Say which photos"),
+        (("a",), "-", "not both"),
+        ((__file__,), None, "--files-from"),
         (("a.tar", "b.parquet"), None, "of one kind"),
-        (("a", "b"), None, "of one kind"),
+        (("a", "b"), None, "one folder"),
         (("a.tar.gz",), None, "is compressed"),
         (("nowhere.tar",), None, "does not exist"),
         (("memory://nowhere/*.tar",), None, "no such file"),
