@@ -87,21 +87,25 @@ def predict(
     # Imported here, as in all commands: PyTorch takes seconds to load, which `--help` does not
     # need, and Ctrl-C meanwhile gets a word only from within a command.
     from fer.recognizer import Recognizer
+    from fer.scoring.output import printing
 
+    unreadable = False
     try:
         recognizer = Recognizer.from_pretrained(model)
+        for path, faces in zip(photos, recognizer.recognize_each(photos), strict=True):
+            if isinstance(faces, UnreadableImage):
+                unreadable = True
+                _complain(f"{path}: {faces}")
+                continue
+            with printing():
+                if as_json:
+                    found = [face.to_dict() for face in faces]
+                    print(json.dumps({"path": str(path), "faces": found}))
+                else:
+                    _print_faces(path, faces)
     except FerError as error:
         _complain(str(error))
         raise typer.Exit(2) from error
-    unreadable = False
-    for path, faces in zip(photos, recognizer.recognize_each(photos), strict=True):
-        if isinstance(faces, UnreadableImage):
-            unreadable = True
-            _complain(f"{path}: {faces}")
-        elif as_json:
-            print(json.dumps({"path": str(path), "faces": [face.to_dict() for face in faces]}))
-        else:
-            _print_faces(path, faces)
     if unreadable:
         raise typer.Exit(2)
 
@@ -368,12 +372,13 @@ def models() -> None:
     """
     from fer.artifacts import Artifact, list_models
     from fer.ferplus import MEASURES
+    from fer.scoring.output import printing
 
     names = list_models()
     if not names:
         _complain("There are no models in models/.")
         raise typer.Exit(2)
-    print(f"{'model':30}{'votes':>8}{'label':>8}{'weights':>12}{'size':>9}  what for")
+    lines = [f"{'model':30}{'votes':>8}{'label':>8}{'weights':>12}{'size':>9}  what for"]
     for name in names:
         artifact = Artifact.find(name)
         try:
@@ -390,7 +395,13 @@ def models() -> None:
             )
         except FerError as error:
             line = str(error)
-        print(f"{name:30}{line}")
+        lines.append(f"{name:30}{line}")
+    try:
+        with printing():
+            print("\n".join(lines))
+    except FerError as error:
+        _complain(str(error))
+        raise typer.Exit(2) from error
 
 
 def _complain(sentence: str) -> None:

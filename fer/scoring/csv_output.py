@@ -17,12 +17,12 @@ from fer.columns import Status
 from fer.files import replacing
 from fer.scoring.output import (
     Output,
-    OutputFailed,
     OutputRefused,
     Paths,
     Run,
     Sidecar,
     lock,
+    printing,
     sync,
     writing,
 )
@@ -56,15 +56,8 @@ class StdoutOutput(Output):
         """Do nothing: each photo was printed at once."""
 
     def _print(self, data: bytes) -> None:
-        try:
+        with printing():
             sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-        except OSError as error:
-            # What is left in the buffer would fail once more when Python ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            if isinstance(error, BrokenPipeError):  # `… --output - | head`: typer ends with 1
-                raise
-            raise OutputFailed(f"stdout cannot be written: {error.strerror}.") from error
 
 
 class CsvOutput(Output):

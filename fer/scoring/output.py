@@ -14,6 +14,7 @@ import fcntl
 import json
 import logging
 import os
+import sys
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterable, Iterator
@@ -183,6 +184,27 @@ class Sidecar:
         text = json.dumps({"run": asdict(run), "whole_bytes": whole_bytes}, indent=2) + "\n"
         with replacing(self.path) as partial:
             partial.write_text(text)
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """Flush what the block prints; raise an `OSError` of stdout as an `OutputFailed`.
+
+    Raises:
+        BrokenPipeError: if whoever reads it has gone (`… | head`): typer ends with 1.
+    """
+    try:
+        if sys.stdout is None:  # closed before Python began: `… >&-`
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        if sys.stdout is not None:
+            # What is left in the buffer would fail once more when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise OutputFailed(f"stdout cannot be written: {error.strerror}.") from error
 
 
 @contextmanager

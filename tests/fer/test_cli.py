@@ -208,17 +208,29 @@ def test_a_full_temporary_disk_is_a_sentence(photos, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk always full")
-@pytest.mark.parametrize("command", ["score", "video"])
+@pytest.mark.parametrize("command", ["score", "video", "predict", "models"])
 def test_a_full_disk_behind_stdout_is_a_sentence(command, photos, tmp_path):
     Image.new("RGB", (64, 64)).save(
         tmp_path / "v.gif", save_all=True, append_images=[Image.new("RGB", (64, 64), "red")]
     )
-    source = {"score": photos, "video": tmp_path / "v.gif"}[command]
-    line = [sys.executable, "-m", "fer", command, str(source), "-o", "-", "--model", "cnn"]
+    arguments = {
+        "score": [str(photos), "-o", "-", "--model", "cnn"],
+        "video": [str(tmp_path / "v.gif"), "-o", "-", "--model", "cnn"],
+        "predict": [str(photos / "one.jpg"), "--model", "cnn"],
+        "models": [],
+    }[command]
+    line = [sys.executable, "-m", "fer", command, *arguments]
     with open("/dev/full", "wb") as full:
         done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == "fer: stdout cannot be written: No space left on device."
+
+
+def test_a_table_for_a_closed_stdout_is_a_sentence(photos):
+    line = f"{sys.executable} -m fer score {photos} -o - --model cnn >&-"
+    done = subprocess.run(line, shell=True, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "fer: stdout cannot be written: Bad file descriptor."
 
 
 def test_who_reads_no_further_ends_the_command_without_a_word(photos):
