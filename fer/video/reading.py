@@ -21,7 +21,7 @@ from PIL import Image
 
 from fer.errors import UnreadableVideo
 from fer.faces.images import MAX_PIXELS, Photo, flatten
-from fer.files import open_regular
+from fer.files import LFS_POINTER, is_lfs_pointer, open_regular
 
 EXTENSIONS = ("mp4", "m4v", "mov", "3gp", "mkv", "webm", "avi", "ts", "mpg", "gif", "webp")
 
@@ -106,8 +106,14 @@ class Video:
                 raise UnreadableVideo(f"{source!s} cannot be opened: {error.strerror}.") from error
         try:
             self._reader: _Streams | _Pictures
-            head = self._file.read(16)
+            head = self._file.read(len(LFS_POINTER))
             self._file.seek(0)
+            if not head:
+                raise UnreadableVideo("The file is empty.")
+            if is_lfs_pointer(head):
+                raise UnreadableVideo(
+                    "The file is a Git LFS pointer, not the video: run `git lfs pull`."
+                )
             if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
                 self._reader = _Pictures(self._file)
             else:

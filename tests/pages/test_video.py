@@ -87,9 +87,12 @@ def test_a_deleted_result_is_gone_for_all():
     assert "no longer kept" in open_page("video", video=id_).warning[0].value
 
 
-def test_what_is_no_video_gets_a_sentence():
-    app = score(b"no video")
-    assert "not a video" in app.error[0].value
+@pytest.mark.parametrize(
+    ("data", "sentence"), [(b"no video", "not a video"), (b"", "The file is empty.")]
+)
+def test_what_is_no_video_gets_a_sentence(data, sentence):
+    app = score(data)
+    assert sentence in app.error[0].value
     assert app.file_uploader
 
 

@@ -120,12 +120,18 @@ def test_sound_alone_and_other_files_are_refused(tmp_path):
         Video(sound.getvalue())
     cut = encode([(0, SCENE)])[:-600]  # an mp4 ends with its index
     playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile:///etc/passwd\n"
-    for data in (b"", b"no video", cut, playlist, b"ffconcat version 1.0\nfile '/etc/passwd'\n"):
+    for data in (b"no video", cut, playlist, b"ffconcat version 1.0\nfile '/etc/passwd'\n"):
         with pytest.raises(UnreadableVideo, match=r"not a video|no moving picture"):
             Video(data)
     (tmp_path / "empty.mp4").touch()
-    with pytest.raises(UnreadableVideo, match="not a video"):
-        Video(tmp_path / "empty.mp4")
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+    for source, sentence in (
+        (b"", r"^The file is empty\.$"),
+        (tmp_path / "empty.mp4", r"^The file is empty\.$"),
+        (pointer, "Git LFS pointer, not the video"),
+    ):
+        with pytest.raises(UnreadableVideo, match=sentence):
+            Video(source)
     with pytest.raises(UnreadableVideo, match="cannot be opened"):
         Video(tmp_path / "nowhere.mp4")
 
