@@ -31,9 +31,11 @@ if not album.shots:
     st.stop()
 
 try:
-    look(album, model)
-    for name in filter(None, (model, second)):
-        answer(album, name)
+    # What tells of waiting has a place of its own: what follows stays when that has gone.
+    with st.container():
+        look(album, model)
+        for name in filter(None, (model, second)):
+            answer(album, name)
 except FerError as error:
     st.error(str(error), icon=":material/error:")
     st.stop()

@@ -77,6 +77,8 @@ def test_a_box_in_the_photo_shows_its_face(browser, address, photos):
     upload(page, photos / "crowd.jpg")
     photo = page.get_by_role("img", name="40 faces found")
     box = page.get_by_role("button", name=re.compile("^Face 7: "))
+    # The element is there before the picture in it is decoded; it has no height until then.
+    page.wait_for_function("photo => photo.naturalHeight > 0", arg=photo.element_handle())
     around, inside = photo.bounding_box(), box.bounding_box()
     assert around["x"] <= inside["x"] < around["x"] + around["width"]
     assert around["y"] <= inside["y"] < around["y"] + around["height"]
@@ -87,6 +89,15 @@ def test_a_box_in_the_photo_shows_its_face(browser, address, photos):
     page.get_by_role("button", name=re.compile("^Face 3: ")).press("Enter")
     expect(box).to_have_attribute("aria-pressed", "false")
     context.close()
+
+
+def test_the_page_stays_when_looking_has_ended(page, photos):
+    upload(page, photos / "crowd.jpg")
+    photo = page.get_by_role("img", name="40 faces found").element_handle()
+    page.get_by_role("button", name=re.compile("^Face 7: ")).click()
+    expect(page.get_by_text(re.compile("^7 · ")).first).to_be_visible()
+    page.wait_for_selector(IDLE)
+    assert photo.evaluate("photo => photo.isConnected")
 
 
 def test_a_file_name_is_text_not_markup(page, photos):
