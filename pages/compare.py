@@ -111,7 +111,8 @@ elif view == "What people agree on":
     tables = {artifact.name: on_images(artifact.predictions, unseen) for artifact in artifacts}
     people(chosen, tables, colours)
 elif view == "When it breaks":
-    breaks(artifacts, measure, colours)
+    others = [found[name] for name in ranked if found[name] not in artifacts]
+    breaks(artifacts, others, measure, colours)
 elif view == "Confusion":
     confusion(chosen)
 elif view == "Per emotion":

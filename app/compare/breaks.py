@@ -15,17 +15,19 @@ from fer.errors import FerError
 from fer.ferplus import Measure
 
 
-def breaks(artifacts: Sequence[Artifact], measure: Measure, colours: Mapping[str, str]) -> None:
-    """Show how much of its accuracy each model keeps in the dark, under noise, turned, covered."""
-    measured: dict[str, Robustness] = {}
-    for artifact in artifacts:
-        try:
-            found = Robustness.read(artifact)
-        except FerError as error:
-            st.warning(without_place(error), icon=":material/broken_image:")
-            continue
-        if found is not None:
-            measured[artifact.name] = found
+def breaks(
+    artifacts: Sequence[Artifact],
+    others: Sequence[Artifact],
+    measure: Measure,
+    colours: Mapping[str, str],
+) -> None:
+    """Show how much of its accuracy each model keeps in the dark, under noise, turned, covered.
+
+    Args:
+        artifacts: the chosen models.
+        others: those to name if none of the chosen was measured.
+    """
+    measured = read_measured(artifacts)
     if missing := [artifact for artifact in artifacts if artifact.name not in measured]:
         names = ", ".join(artifact.name for artifact in missing)
         does = "; `python -m training robustness NAME --data DIR` does"
@@ -33,8 +35,11 @@ def breaks(artifacts: Sequence[Artifact], measure: Measure, colours: Mapping[str
         st.caption(f"Not measured on disturbed images: {names}{does if own else ''}.")
     table = severity_table(measured, measure)
     if table.empty:
+        there = severity_table(read_measured(others), measure)
+        names = ", ".join(there["model"].unique()) if len(there) else ""
         st.info(
-            "None of the chosen models was measured on disturbed images.",
+            "None of the chosen models was measured on disturbed images"
+            + (f"; of the others, {names} were." if names else "."),
             icon=":material/blur_on:",
         )
         return
@@ -63,6 +68,20 @@ def breaks(artifacts: Sequence[Artifact], measure: Measure, colours: Mapping[str
         "0 is undisturbed."
     )
     show_kept(means)
+
+
+def read_measured(artifacts: Sequence[Artifact]) -> dict[str, Robustness]:
+    """Return what was measured on disturbed images, by model; say what cannot be read."""
+    measured: dict[str, Robustness] = {}
+    for artifact in artifacts:
+        try:
+            found = Robustness.read(artifact)
+        except FerError as error:
+            st.warning(without_place(error), icon=":material/broken_image:")
+            continue
+        if found is not None:
+            measured[artifact.name] = found
+    return measured
 
 
 def robust_sentence(means: pd.DataFrame, corruption: str) -> str:

@@ -241,7 +241,10 @@ def learning(
         for artifact in artifacts
         if artifact.name in read and len(read[artifact.name])  # of an ensemble there is none
     }
+    if missing := [artifact.name for artifact in artifacts if artifact.name not in histories]:
+        st.caption(f"No epochs are kept of {', '.join(missing)}.")
     if not histories:
+        st.info("None of the chosen models has learning curves.", icon=":material/show_chart:")
         return
     table = pd.concat(
         [history.assign(model=name) for name, history in histories.items()], ignore_index=True

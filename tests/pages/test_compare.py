@@ -211,13 +211,16 @@ def test_the_models_stand_beside_one_annotator_and_beside_doubted_labels(voted):
 
 
 def test_which_model_to_take_where_images_are_disturbed(models):
-    assert "None of the chosen models" in open_page(view="When it breaks").info[0].value
+    (nothing,) = open_page(view="When it breaks").info
+    assert nothing.value == "None of the chosen models was measured on disturbed images."
     for name, dark in (("cnn", 60), ("flagship", 40)):
         counts = {name: [90, 80, 70, 60, 50] for name in CORRUPTIONS}
         counts["darkness"] = [dark] * 5
         found = Robustness("test", 0, Artifact(models / name).metrics["weights_sha256"],
                            {"label": 200}, {"label": 120}, {"label": counts})  # fmt: skip
         (models / name / "robustness.json").write_text(found.to_json())
+    (others,) = open_page(view="When it breaks", models=["resnet50"]).info
+    assert "of the others, flagship, cnn were" in others.value
     (models / "resnet50" / "robustness.json").write_text("{}")
     app = open_page(view="When it breaks", models=["cnn", "flagship", "resnet50"])
     assert "For darkness, take **cnn**: right on 30.0%" in texts(app)
@@ -387,6 +390,15 @@ def test_damaged_and_incomplete_models_are_listed_with_the_reason(models):
     curves = charts(open_page(view="Learning curves"))
     assert set(curves) == {"learning-accuracy", "learning-loss"}
     assert str(models) not in "\n".join(warnings)
+
+
+def test_a_model_without_learning_curves_is_named(models):
+    (models / "resnet50" / "history.csv").unlink()
+    app = open_page(view="Learning curves", models=["cnn", "resnet50"])
+    assert "No epochs are kept of resnet50." in texts(app)
+    assert charts(app)
+    app = open_page(view="Learning curves", models=["resnet50"])
+    assert "None of the chosen models has learning curves." in app.info[0].value
 
 
 def test_one_model_has_nothing_to_be_compared_with(models):
