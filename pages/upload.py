@@ -30,12 +30,14 @@ if not album.shots:
     st.info("Drop in photos, take one, or try the example.", icon=":material/add_a_photo:")
     st.stop()
 
+# What tells of waiting has a place of its own: what follows stays when that has gone.
+waiting = st.empty()
 try:
-    # What tells of waiting has a place of its own: what follows stays when that has gone.
-    with st.container():
+    with waiting.container():
         look(album, model)
         for name in filter(None, (model, second)):
             answer(album, name)
+    waiting.empty()
 except FerError as error:
     st.error(str(error), icon=":material/error:")
     st.stop()
