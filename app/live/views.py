@@ -26,8 +26,10 @@ CAMERA = st.components.v2.component(
 ANSWER = st.components.v2.component(
     "live-answer",
     js="""
-export default ({ data }) =>
+export default ({ data }) => {
+  // Nothing is returned: Streamlit would call it when the visitor leaves.
   document.dispatchEvent(new CustomEvent("live-answer", { detail: data }));
+};
 """,
 )
 """Hands an answer to the camera. Streamlit sends a component's whole script with each new piece of
@@ -73,8 +75,9 @@ def show_camera(recognizer: Recognizer) -> None:
 
 def reply(recognizer: Recognizer) -> None:
     """Answer the picture that the camera sent."""
-    picture = st.session_state.live.picture
-    number, first, data = unpacked(picture)
+    if "live" not in st.session_state:  # it came as its visitor went to another page
+        return
+    number, first, data = unpacked(st.session_state.live.picture)
     if first or "watch" not in st.session_state:
         st.session_state.watch = Watch()
     try:

@@ -45,7 +45,12 @@ def area_under_risk(confidence: np.ndarray, right: np.ndarray) -> float:
 
 
 def area_interval(confidence: np.ndarray, right: np.ndarray, seed: int = 0) -> tuple[float, float]:
-    """Return the 95% interval of `area_under_risk`, by bootstrap over the faces (percentiles)."""
+    """Return the 95% interval of `area_under_risk`, by bootstrap over the faces (percentiles).
+
+    One face has none: both ends are NaN.
+    """
+    if len(confidence) < 2:
+        return np.nan, np.nan
     result = bootstrap(
         (confidence, right),
         area_under_risk,

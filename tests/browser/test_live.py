@@ -155,3 +155,18 @@ def test_fits_a_phone(playwright, diskless, tmp_path):
         main = page.get_by_test_id("stMain")
         assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
         assert page.locator("video").bounding_box()["width"] > 300
+
+
+def test_who_leaves_while_the_camera_is_open_sees_no_error(playwright, diskless, tmp_path):
+    camera = film(tmp_path / "smile.mjpeg", [(2, before_camera(SMILE))])
+    with visitor(playwright, diskless.address, camera) as page:
+        complaints = []
+        page.on("console", lambda message: complaints.append(message.text))
+        for _ in range(3):
+            page.get_by_role("button", name="Open the camera").click()
+            expect(page.locator(".pace")).to_have_text(re.compile("answers a second"))
+            page.get_by_role("link", name="Photos").click()
+            page.get_by_role("heading", name="What do these faces show?").wait_for()
+            expect(page.get_by_test_id("stException")).to_have_count(0)
+            page.get_by_role("link", name="Live").click()
+        assert not [text for text in complaints if "component" in text]

@@ -524,6 +524,17 @@ def test_your_own_data_gets_the_same_figures(models):
         assert set(charts(app)) == shown
 
 
+@pytest.mark.parametrize(
+    "view", ["Confusion", "Per emotion", "By group", "When to trust it", "Calibration"]
+)
+def test_one_labelled_face_has_figures_too(models, view):
+    app = open_page(view="Your own data", own_view=view)
+    scores, labels = own_files("path,label\na.jpg,happy\n")
+    app.file_uploader(key="own_scores").upload("scores.csv", scores)
+    app.file_uploader(key="own_labels").upload("labels.csv", labels).run()
+    assert not app.exception
+
+
 def test_a_wrong_upload_is_a_sentence(models):
     app = open_page(view="Your own data")
     scores, _ = own_files("")

@@ -1,6 +1,7 @@
 import base64
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from app.live.views import described, unpacked
 from app.server.live import Seen
@@ -46,3 +47,15 @@ def test_an_answer_says_what_the_other_pages_say(threshold, label, said):
     assert face["emotion"] == "sad"
     assert (face["label"], face["said"]) == (label, said)
     assert dict(zip(EMOTIONS, face["shares"], strict=True))["fear"] == 0.3
+
+
+def test_a_picture_that_comes_after_its_visitor_has_gone_is_dropped():
+    def other_page():
+        import streamlit as st
+
+        from app.live.views import reply
+
+        reply(None)
+        assert "answer_now" not in st.session_state
+
+    assert not AppTest.from_function(other_page).run().exception

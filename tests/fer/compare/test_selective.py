@@ -46,6 +46,10 @@ def test_a_model_that_is_sure_where_it_is_right_has_the_smaller_area():
     assert low > area_interval(knows, right)[1]
 
 
+def test_one_face_alone_has_no_interval():
+    assert np.isnan(area_interval(np.array([0.9]), np.array([True]))).all()
+
+
 def test_a_threshold_answers_and_is_found():
     assert at_threshold(CONFIDENCE, RIGHT, 0.6) == (3, 2)
     assert at_threshold(CONFIDENCE, RIGHT, 0.95) == (0, 0)
