@@ -12,6 +12,8 @@ import json
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
@@ -40,12 +42,19 @@ ERRORS = 3
 """Exit status of `fer score` where some files could not be read, of `fer video` where a part."""
 
 
-def _stop_beside_namesake() -> None:
+@contextmanager
+def _in_a_sentence() -> Iterator[None]:
+    """Say on stderr why the block cannot be done, if so, and end with status 2."""
     try:
-        refuse_namesake()
+        yield
     except FerError as error:
         _complain(str(error))
         raise typer.Exit(2) from error
+
+
+def _stop_beside_namesake() -> None:
+    with _in_a_sentence():
+        refuse_namesake()
 
 
 def _say_version(wanted: bool) -> None:
@@ -90,7 +99,7 @@ def predict(
     from fer.scoring.output import printing
 
     unreadable = False
-    try:
+    with _in_a_sentence():
         recognizer = Recognizer.from_pretrained(model)
         for path, faces in zip(photos, recognizer.recognize_each(photos), strict=True):
             if isinstance(faces, UnreadableImage):
@@ -103,9 +112,6 @@ def predict(
                     print(json.dumps({"path": str(path), "faces": found}))
                 else:
                     _print_faces(path, faces)
-    except FerError as error:
-        _complain(str(error))
-        raise typer.Exit(2) from error
     if unreadable:
         raise typer.Exit(2)
 
@@ -221,7 +227,7 @@ def score(
 
     stop = threading.Event()
     received = _stop_on_signals(stop)
-    try:
+    with _in_a_sentence():
         if address and engine is not EngineName.RAY:
             raise FerError("--address names a Ray cluster: give --engine ray as well.")
         once = duplicates is Duplicates.ONCE
@@ -257,9 +263,6 @@ def score(
                 "limit": limit, "duplicates": duplicates.value,
             }  # fmt: skip
             write_summary(summary_file, summary, settings)
-    except FerError as error:
-        _complain(str(error))
-        raise typer.Exit(2) from error
     _complain(summary.sentence())
     if summary.stopped:
         raise typer.Exit(128 + received[0] if received else 1)
@@ -307,7 +310,7 @@ def video(
 
     stop = threading.Event()
     received = _stop_on_signals(stop)
-    try:
+    with _in_a_sentence():
         chosen = Every.parse(every)
         table = local_path(output)
         if annotated:
@@ -331,9 +334,6 @@ def video(
         _complain(summary.sentence())
         if annotated and table and not summary.stopped:
             annotate_video(file, read_table(table), annotated, stop)
-    except FerError as error:
-        _complain(str(error))
-        raise typer.Exit(2) from error
     if stop.is_set():
         raise typer.Exit(128 + received[0] if received else 1)
     if summary.problem:
@@ -396,12 +396,8 @@ def models() -> None:
         except FerError as error:
             line = str(error)
         lines.append(f"{name:30}{line}")
-    try:
-        with printing():
-            print("\n".join(lines))
-    except FerError as error:
-        _complain(str(error))
-        raise typer.Exit(2) from error
+    with _in_a_sentence(), printing():
+        print("\n".join(lines))
 
 
 def _complain(sentence: str) -> None:

@@ -231,7 +231,7 @@ def _from_parquet(paths: Sequence[Path]) -> pd.DataFrame:
             file = pq.ParquetFile(path)
             table = file.read().to_pandas()
         except (ValueError, OSError) as error:  # pyarrow's errors are kinds of these two
-            raise BadData(f"{path} cannot be read: {first_line(error)}") from error
+            raise BadData(f"{path} cannot be read: {first_line(error)}.") from error
         label = next((name for name in ("label", "labels", "emotion") if name in table), None)
         if label is None or "image" not in table:
             raise BadData(f"{path} has no columns image and label, but {', '.join(table)}.")
