@@ -221,6 +221,7 @@ def score(
     the model or the output cannot be had, 130 or 143 if it was stopped.
     """
     from fer.recognizer import Recognizer
+    from fer.scoring.output import printing
     from fer.scoring.run import refuse_source, score_folder
     from fer.scoring.sources import find_photos
     from fer.scoring.summary import estimate, write_summary
@@ -240,7 +241,8 @@ def score(
             refuse_source(output, filter(None, [*(sources or []), files_from]))
         recognizer = Recognizer.from_pretrained(model, device=device, min_face=min_face)
         if dry_run:
-            print(estimate(listing, recognizer, workers, limit))
+            with printing():
+                print(estimate(listing, recognizer, workers, limit))
             return
         assert output is not None
         summary = score_folder(

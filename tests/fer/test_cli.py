@@ -208,18 +208,19 @@ def test_a_full_temporary_disk_is_a_sentence(photos, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk always full")
-@pytest.mark.parametrize("command", ["score", "video", "predict", "models"])
+@pytest.mark.parametrize("command", ["score", "dry-run", "video", "predict", "models"])
 def test_a_full_disk_behind_stdout_is_a_sentence(command, photos, tmp_path):
     Image.new("RGB", (64, 64)).save(
         tmp_path / "v.gif", save_all=True, append_images=[Image.new("RGB", (64, 64), "red")]
     )
     arguments = {
-        "score": [str(photos), "-o", "-", "--model", "cnn"],
-        "video": [str(tmp_path / "v.gif"), "-o", "-", "--model", "cnn"],
-        "predict": [str(photos / "one.jpg"), "--model", "cnn"],
-        "models": [],
+        "score": ["score", str(photos), "-o", "-", "--model", "cnn"],
+        "dry-run": ["score", str(photos), "--dry-run", "--model", "cnn"],
+        "video": ["video", str(tmp_path / "v.gif"), "-o", "-", "--model", "cnn"],
+        "predict": ["predict", str(photos / "one.jpg"), "--model", "cnn"],
+        "models": ["models"],
     }[command]
-    line = [sys.executable, "-m", "fer", command, *arguments]
+    line = [sys.executable, "-m", "fer", *arguments]
     with open("/dev/full", "wb") as full:
         done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
