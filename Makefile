@@ -19,7 +19,7 @@ export UV_SYSTEM_CERTS ?= 1
 endif
 # Modules of tests are shared out among so many processes of one thread each.
 WORKERS ?= 2
-PARALLEL := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope
+parallel = OMP_NUM_THREADS=1 $(1)/python -m pytest -n $(WORKERS) --dist loadscope
 
 .PHONY: app test coverage style quality axe browser wheel floors clean
 
@@ -27,10 +27,10 @@ app: .venv/app.stamp
 	$(BIN)/streamlit run serve.py --server.port $(PORT)
 
 test: .venv/test.stamp
-	$(PARALLEL)
+	$(call parallel,$(BIN))
 
 coverage: .venv/dev.stamp
-	$(PARALLEL) --cov=fer --cov=app --cov=training --cov-report=term:skip-covered
+	$(call parallel,$(BIN)) --cov=fer --cov=app --cov=training --cov-report=term:skip-covered
 
 style: .venv/dev.stamp
 	$(BIN)/ruff format .
@@ -55,7 +55,7 @@ FLOORS := build/floors
 floors: | .venv/bin/uv
 	$(BIN)/uv venv --clear --python 3.11 $(FLOORS)
 	$(BIN)/uv pip install --python $(FLOORS)/bin/python --resolution lowest-direct -e '.[test]'
-	$(FLOORS)/bin/python -m pytest docs/library.md tests/package tests/fer tests/app/figures \
+	$(call parallel,$(FLOORS)/bin) docs/library.md tests/package tests/fer tests/app/figures \
 	  tests/pages/test_upload.py tests/training/test_engine.py tests/training/test_recipe.py \
 	  tests/training/test_main.py --ignore tests/fer/faces/test_corpus.py
 
