@@ -24,6 +24,7 @@ import typer
 from fer.errors import FerError, UnreadableImage
 from fer.namesake import refuse_namesake
 from fer.shipped import DEFAULT_MODEL
+from fer.stdout import printing
 from fer.wording import named
 
 if TYPE_CHECKING:
@@ -96,7 +97,6 @@ def predict(
     # Imported here, as in all commands: PyTorch takes seconds to load, which `--help` does not
     # need, and Ctrl-C meanwhile gets a word only from within a command.
     from fer.recognizer import Recognizer
-    from fer.scoring.output import printing
 
     unreadable = False
     with _in_a_sentence():
@@ -221,7 +221,6 @@ def score(
     the model or the output cannot be had, 130 or 143 if it was stopped.
     """
     from fer.recognizer import Recognizer
-    from fer.scoring.output import printing
     from fer.scoring.run import refuse_source, score_folder
     from fer.scoring.sources import find_photos
     from fer.scoring.summary import estimate, write_summary
@@ -374,7 +373,6 @@ def models() -> None:
     """
     from fer.artifacts import Artifact, list_models
     from fer.ferplus import MEASURES
-    from fer.scoring.output import printing
 
     names = list_models()
     if not names:

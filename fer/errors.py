@@ -29,6 +29,10 @@ class UnknownModel(FerError):
     """No model goes by that name, or the folder is not a complete model."""
 
 
+class OutputFailed(FerError):
+    """The disk is full, or the output cannot be written; what is complete is kept."""
+
+
 class HubError(FerError):
     """The Hugging Face Hub does not give or take what it was asked to."""
 

@@ -15,38 +15,21 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import torch
 import typer
-from lightning.fabric import Fabric
-from lightning.fabric.loggers import TensorBoardLogger
-from lightning.fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from safetensors import SafetensorError
 
-from fer.artifacts import Artifact, local_folders
-from fer.artifacts.store import RECIPE, ROBUSTNESS
-from fer.config import ENSEMBLE
 from fer.errors import FerError
-from fer.faces.preprocessing import VIEWS
 from fer.ferplus import MEASURES
-from training.artifact import (
-    check_target,
-    find_artifact,
-    finished_artifacts,
-    measure_again,
-    write_artifact,
-)
-from training.checkpoint import written_recipe
-from training.data import SPLITS, load_split
-from training.engine import fit
-from training.ensemble import assemble
-from training.evaluate import evaluate
-from training.precision import choose_precision
-from training.recipe import Recipe, list_recipes, load_recipe
-from training.robustness import measure_robustness
-from training.zoo import train_all
+from fer.stdout import printing
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+    from lightning.fabric.loggers import TensorBoardLogger
+
+    from fer.artifacts import Artifact
+    from training.recipe import Recipe
 
 app = typer.Typer(
     add_completion=False,
@@ -76,6 +59,17 @@ def train_(
     ] = None,
 ) -> None:
     """Train a recipe and write the model's folder."""
+    # Imported here, as in all commands: PyTorch and Lightning take seconds to load, which `--help`
+    # does not need, and Ctrl-C meanwhile is a traceback but from within a command.
+    from fer.config import ENSEMBLE
+    from training.artifact import check_target, write_artifact
+    from training.checkpoint import written_recipe
+    from training.data import SPLITS, load_split
+    from training.engine import fit
+    from training.ensemble import assemble
+    from training.precision import choose_precision
+    from training.recipe import load_recipe
+
     pairs = [text.partition("=") for text in overrides or ()]
     if wrong := [key for key, equals, _ in pairs if not equals]:
         raise FerError(f"{wrong[0]!r} is not of the form key=value.")
@@ -111,12 +105,16 @@ def train_(
         raise FerError(f"Interrupted{where}.") from interrupt
 
 
-def launched(precision: Any, loggers: TensorBoardLogger | None) -> Fabric:
+def launched(precision: Any, loggers: "TensorBoardLogger | None") -> "Fabric":
     """Set up what trains: the processes of torchrun or srun, or this machine.
 
     Raises:
         FerError: if what started this process, or its environment, does not fit together.
     """
+    from lightning.fabric import Fabric
+    from lightning.fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+
     # Inside an allocation SLURM's variables stand also for what is started by hand, which is one
     # process, however many tasks were asked for: only srun says that its step has several.
     by_hand = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) < 2 and not int(
@@ -141,7 +139,9 @@ def launched(precision: Any, loggers: TensorBoardLogger | None) -> Fabric:
     return fabric
 
 
-def _tensorboard(out: Path) -> TensorBoardLogger:
+def _tensorboard(out: Path) -> "TensorBoardLogger":
+    from lightning.fabric.loggers import TensorBoardLogger
+
     try:
         return TensorBoardLogger(out.parent, name=f"{out.name}.tensorboard", version="")
     except ModuleNotFoundError as error:
@@ -157,6 +157,8 @@ def zoo_(
     ] = None,
 ) -> None:
     """Train every recipe, the most valuable first; what is finished is skipped."""
+    from training.zoo import train_all
+
     if failed := train_all(data, runs, arguments or ()):
         raise FerError(f"These recipes failed, each for the reason above: {', '.join(failed)}.")
 
@@ -183,6 +185,12 @@ def evaluate_(
     ] = False,
 ) -> None:
     """Measure a model's weights again, as it answers now, and print what comes out."""
+    import torch
+
+    from training.artifact import find_artifact, measure_again
+    from training.data import SPLITS, load_split
+    from training.evaluate import evaluate
+
     if (choose_views or adjust_logits) and not write:
         option = "--choose-views" if choose_views else "--adjust-logits"
         raise FerError(f"{option} changes the model: give --write, too.")
@@ -223,6 +231,13 @@ def robustness_(
     ] = None,
 ) -> None:
     """Measure a model on disturbed test images and write robustness.json into its folder."""
+    import torch
+
+    from fer.artifacts.store import ROBUSTNESS
+    from training.artifact import find_artifact
+    from training.data import load_split
+    from training.robustness import measure_robustness
+
     artifact = find_artifact(model, to_write=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     measured = measure_robustness(artifact, load_split(data, "test").head(images), device=device)
@@ -237,7 +252,7 @@ def prepare_(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The data folder to write.")],
 ) -> None:
     """Turn FER-2013 as people have it into a data folder, and say what differs."""
-    # Imported here: it reads photos of every format, which a bare training machine cannot.
+    # It reads photos of every format, which a bare training machine cannot.
     from training.prepare import prepare
 
     for remark in prepare(source, folder) or ["This is the official split, with FER+ votes."]:
@@ -247,6 +262,10 @@ def prepare_(
 @app.command("list")
 def list_() -> None:
     """Print the recipes and the models that they left, with what each reached by both measures."""
+    from fer.artifacts.store import RECIPE
+    from training.artifact import finished_artifacts
+    from training.recipe import list_recipes, load_recipe
+
     finished = {artifact.name: artifact for artifact in finished_artifacts()}
     print(f"{'':33}{'':7}{'label':>15}{'votes':>18}")
     print(f"{'recipe':33}{'epochs':>7}{'valid.':>9}{'test':>8}{'valid.':>10}{'test':>8}  learnt")
@@ -263,7 +282,7 @@ def list_() -> None:
             print(f"{line}{_figures(artifact)}  {_learnt(ran, init)}{_changed(recipe, ran)}")
 
 
-def _figures(artifact: Artifact) -> str:
+def _figures(artifact: "Artifact") -> str:
     """Return the accuracies on validation and test, by the label and by the votes."""
     cells = []
     for measure in MEASURES:
@@ -274,8 +293,10 @@ def _figures(artifact: Artifact) -> str:
     return "".join(cells)
 
 
-def _learnt(recipe: Recipe, init: str) -> str:
+def _learnt(recipe: "Recipe", init: str) -> str:
     """Say in a line what a recipe learns, and from where it starts."""
+    from fer.config import ENSEMBLE
+
     if recipe.network == ENSEMBLE:
         return f"the best set of its candidates by the {recipe.choose_by}"
     aim = {0.0: "labels", 1.0: "votes"}.get(recipe.votes_weight, f"{recipe.votes_weight:.0%} votes")
@@ -284,7 +305,7 @@ def _learnt(recipe: Recipe, init: str) -> str:
     return f"{aim}{' and labels' if recipe.label_head else ''}{teachers}, {start}"
 
 
-def _changed(recipe: Recipe, ran: Recipe) -> str:
+def _changed(recipe: "Recipe", ran: "Recipe") -> str:
     """Say by which values the run that left a model differed from the recipe of today."""
     now, then = _flat(dataclasses.asdict(recipe)), _flat(dataclasses.asdict(ran))
     changed = [
@@ -309,8 +330,8 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 @app.command("card")
 def card_(names: Annotated[list[str], typer.Argument(help="Names or folders.")]) -> None:
     """Write README.md and the confusion matrix of models again, from their figures."""
-    # Imported here, as in `publish`: training itself needs no huggingface_hub.
-    from training.card import write_card
+    from training.artifact import find_artifact
+    from training.card import write_card  # training itself needs no huggingface_hub
 
     for name in names:
         folder = find_artifact(name, to_write=True).path
@@ -335,8 +356,10 @@ def export_(
     ] = None,
 ) -> None:
     """Write a model, with what stands around its network, for ONNX Runtime or transformers."""
-    # Imported here: a bare training machine has not what it needs.
+    # A bare training machine has not what these need.
+    from fer.artifacts import local_folders
     from training import export_transformers
+    from training.artifact import find_artifact
     from training.card import write_card
     from training.export import export
 
@@ -384,6 +407,7 @@ def publish_(
     ] = None,
 ) -> None:
     """Upload models, or the app as a Space, to the Hugging Face Hub."""
+    from training.artifact import find_artifact
     from training.publish import check_destination, publish_all, publish_model, stage_models
     from training.space import publish_space, stage_space
 
@@ -417,6 +441,8 @@ def publish_(
 
 def _summary(splits: dict[str, Any]) -> str:
     """Say what was measured on each split, by both measures."""
+    from fer.faces.preprocessing import VIEWS
+
     lines = []
     for name, split in splits.items():
         for of, figures in (("label", split), ("votes", split.get("votes"))):
@@ -443,7 +469,14 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a path may hold what the terminal cannot write
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app()
+        try:
+            app()
+        except (SystemExit, OSError):
+            with printing():  # or Python says that it cannot write, as it ends
+                pass
+            raise
+    except BrokenPipeError:
+        sys.exit(1)
     except (FerError, OSError, SafetensorError) as error:
         print(f"training: {error}", file=sys.stderr)
         sys.exit(2)

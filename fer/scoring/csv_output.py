@@ -22,11 +22,11 @@ from fer.scoring.output import (
     Run,
     Sidecar,
     lock,
-    printing,
     sync,
     writing,
 )
 from fer.scoring.rows import COLUMNS, FLAGS, PHOTOS, TEXT, WHOLE, Layout, Rows
+from fer.stdout import printing
 
 EXCEL_MARK = b"\xef\xbb\xbf"
 """Before a table that is downloaded for Excel: without it, Excel reads UTF-8 as a code page."""

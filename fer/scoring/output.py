@@ -14,7 +14,6 @@ import fcntl
 import json
 import logging
 import os
-import sys
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterable, Iterator
@@ -26,7 +25,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from fer.errors import FerError
+from fer.errors import FerError, OutputFailed
 from fer.files import replacing
 from fer.scoring.rows import Rows
 
@@ -38,10 +37,6 @@ log = logging.getLogger(__name__)
 
 class OutputRefused(FerError):
     """The output belongs to other photos, another model or other settings, or is in use."""
-
-
-class OutputFailed(FerError):
-    """The disk is full, or the output cannot be written; what is complete is kept."""
 
 
 @dataclass(frozen=True)
@@ -187,27 +182,6 @@ class Sidecar:
 
 
 @contextmanager
-def printing() -> Iterator[None]:
-    """Flush what the block prints; raise an `OSError` of stdout as an `OutputFailed`.
-
-    Raises:
-        BrokenPipeError: if whoever reads it has gone (`… | head`): typer ends with 1.
-    """
-    try:
-        if sys.stdout is None:  # closed before Python began: `… >&-`
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        yield
-        sys.stdout.flush()
-    except OSError as error:
-        if sys.stdout is not None:
-            # What is left in the buffer would fail once more when Python ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise OutputFailed(f"stdout cannot be written: {error.strerror}.") from error
-
-
-@contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Raise an `OSError` of the block as an `OutputFailed` that names the path and what to do."""
     try:
@@ -215,10 +189,9 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         # pyarrow's own text says less than the system's.
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise OutputFailed(
-            f"{path} cannot be written: {reason}. What is complete is kept; "
-            "the same command goes on from there."
-        ) from error
+        kept = " What is complete is kept; the same command goes on from there."
+        never = error.errno in (errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.EROFS)
+        raise OutputFailed(f"{path} cannot be written: {reason}.{'' if never else kept}") from error
 
 
 def lock(file: IO[bytes] | int, path: Path) -> None:

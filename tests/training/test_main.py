@@ -77,8 +77,8 @@ def test_without_votes_a_recipe_that_chooses_by_them_is_refused_before_it_begins
 def in_a_process(*arguments: object, **options) -> subprocess.Popen:
     """Start `python -m training …` for real."""
     command = [sys.executable, "-m", *map(str, arguments)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, **options)
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    return subprocess.Popen(command, cwd=ROOT, text=True, **options)
 
 
 def test_ended_by_sigterm_and_resumed_equals_undisturbed(drawn, tmp_path):
@@ -172,7 +172,7 @@ def test_what_is_wrong_is_one_sentence(training_command, arguments, sentence):
 
 
 def test_nothing_that_is_there_is_lost(training_command, train, tmp_path, monkeypatch):
-    monkeypatch.setattr("training.__main__.load_split", lambda data, name: train)
+    monkeypatch.setattr("training.data.load_split", lambda data, name: train)
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("years")
     (tmp_path / "my-label").mkdir()
@@ -204,7 +204,7 @@ def test_nothing_that_is_there_is_lost(training_command, train, tmp_path, monkey
 def test_a_network_that_cannot_be_trained_is_one_sentence(
     training_command, override, sentence, train, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("training.__main__.load_split", lambda data, name: train)
+    monkeypatch.setattr("training.data.load_split", lambda data, name: train)
     out = ("--out", tmp_path / "run")
     status, _, stderr = training_command("train", "cnn", "--data", tmp_path, *out, override)
     assert (status, sentence in stderr, "Traceback" in stderr) == (2, True, False), stderr
@@ -243,7 +243,7 @@ def test_interrupted_in_the_first_epoch_no_checkpoint_is_promised(
     def interrupt(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("training.__main__.load_split", lambda data, name: train)
+    monkeypatch.setattr("training.data.load_split", lambda data, name: train)
     monkeypatch.setattr("training.engine.train_epoch", interrupt)
     out = ("--out", tmp_path / "run")
     status, _, stderr = training_command("train", "cnn", "--data", tmp_path, *out)
@@ -314,3 +314,27 @@ def test_tasks_of_srun_that_do_not_fit_are_one_sentence(variables, monkeypatch):
 def test_the_help_gives_each_command_a_line_of_its_own():
     said = CliRunner().invoke(app, ["--help"]).stdout.splitlines()
     assert "  python -m training list" in said
+
+
+def test_the_help_loads_nothing_that_takes_seconds():
+    line = "import sys, training.__main__; print({'torch', 'lightning', 'pandas'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", line], cwd=ROOT, capture_output=True, check=True)
+    assert done.stdout == b"set()\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk always full")
+@pytest.mark.parametrize("command", ["--help", "list"])
+def test_a_full_disk_behind_stdout_is_a_sentence(command):
+    buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "wb") as full:
+        run = in_a_process("training", command, env=buffered, stdout=full)
+        _, stderr = run.communicate()
+    assert run.returncode == 2
+    assert stderr == "training: stdout cannot be written: No space left on device.\n"
+
+
+def test_who_reads_no_further_ends_the_command_without_a_word():
+    with in_a_process("training", "list") as run:
+        run.stdout.close()
+        said = run.stderr.read()
+    assert (run.returncode, said) == (1, "")

@@ -284,6 +284,15 @@ def test_a_disk_that_is_full_from_the_start_says_so(tmp_path, monkeypatch):
         open_output(tmp_path / "t.csv", RUN)
 
 
+def test_where_writing_is_not_allowed_it_is_not_said_that_the_run_goes_on(tmp_path, monkeypatch):
+    def read_only(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "replace", read_only)
+    with pytest.raises(OutputFailed, match=r"Read-only file system\.$"):
+        open_output(tmp_path / "t.csv", RUN)
+
+
 def test_paths_are_a_set():
     names = [f"folder/{number}.jpg" for number in range(1000)]
     paths = Paths(iter(names + names))
