@@ -100,7 +100,12 @@ def show_agreement(
     )
     show(against_agreement(table, colours), table, "agreement",
          "Accuracy by how many annotators saw the same emotion")  # fmt: skip
-    st.caption("Right by the measure chosen above; lines are 95% intervals.")
+    nobody = (
+        " At 0 nobody named one of the seven: they saw contempt, no face, or could not say."
+        if 0 in table["agreed"].to_list()
+        else ""
+    )
+    st.caption(f"Right by the measure chosen above; lines are 95% intervals.{nobody}")
 
 
 def show_suspects(known: Mapping[str, pd.DataFrame]) -> None:

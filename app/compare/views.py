@@ -16,7 +16,7 @@ from app.figures.comparison import (
     learning_curves,
     reliability_diagram,
 )
-from app.figures.matrices import confusion_difference, confusion_matrix
+from app.figures.matrices import NO_SHARE, confusion_difference, confusion_matrix
 from fer.artifacts import Artifact
 from fer.compare.fer2013 import OFFICIAL_CLASSES
 from fer.compare.metrics import (
@@ -73,6 +73,8 @@ def confusion(models: Sequence[Predictions], place: str = "") -> None:
             "All matrices share one colour scale; each row is what the images of one true emotion "
             "are named."
         )
+    if shares and cells["share"].isna().any():
+        st.caption(f"{NO_SHARE} stands in the row of an emotion of which there are no images.")
     show_cell(models, place)
     picked = st.session_state.pop(f"{place}picked", None)
     if folder is not None and picked:

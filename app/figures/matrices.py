@@ -13,6 +13,8 @@ from fer.emotions import EMOTIONS
 # The fullest colour lets so much of the page through that the text's colour, near-black on white
 # or near-white on near-black, keeps 4.5 : 1 on every cell.
 PALE, FULL = 0.03, 0.75
+NO_SHARE = "–"
+"""Stands where a row has no images, which have no shares."""
 BLUE, RED = "rgba(68,119,170,{})", "rgba(204,80,70,{})"
 
 
@@ -26,10 +28,16 @@ def confusion_matrix(cells: pd.DataFrame, shares: bool, top: float) -> go.Figure
     """
     values = cells["share" if shares else "images"].fillna(0)
     texts = [f"{value:.0%}" if shares else f"{value:,}" for value in values]
+    if shares:
+        texts = _with_dashes(texts, cells["share"])
     scale = [[0, BLUE.format(PALE)], [1, BLUE.format(FULL)]]
     hover = [
         f"{line['true']}, named {line['predicted']}: {line['images']:,} images"
-        + ("" if pd.isna(line["share"]) else f", {line['share']:.1%} of {line['true']}")
+        + (
+            f"; there are no images of {line['true']}"
+            if pd.isna(line["share"])
+            else f", {line['share']:.1%} of {line['true']}"
+        )
         for line in cells.to_dict("records")
     ]
     return _matrix(cells, values, texts, hover, scale, (0, max(top, 1e-9)))
@@ -56,13 +64,22 @@ def confusion_difference(
     better = more.where(table["true"] == table["predicted"], -more)
     texts = [f"{100 * value:+.0f}" for value in more]
     texts = [text if any(c in "123456789" for c in text) else "0" for text in texts]
+    texts = _with_dashes(texts, table["share"])
     hover = [
-        f"{line['true']}, named {line['predicted']}: {text} points"
+        f"{line['true']}, named {line['predicted']}: "
+        + (f"no images of {line['true']}" if text == NO_SHARE else f"{text} points")
         for line, text in zip(table.to_dict("records"), texts, strict=True)
     ]
     scale = [[0, RED.format(FULL)], [0.5, BLUE.format(PALE)], [1, BLUE.format(FULL)]]
     top = max(better.abs().max(), 1e-9)
     return _matrix(table, better, texts, hover, scale, (-top, top)), table
+
+
+def _with_dashes(texts: list[str], shares: pd.Series) -> list[str]:
+    """Return the cells' texts, a dash in those whose row has no images."""
+    return [
+        NO_SHARE if missing else text for text, missing in zip(texts, shares.isna(), strict=True)
+    ]
 
 
 def _matrix(

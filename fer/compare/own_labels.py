@@ -63,10 +63,11 @@ def match(scores: Sequence[IO[bytes]], labels: IO[bytes]) -> Labelled:
     if by_face:
         truth["face"] = truth["face"].map(number)
     _leave_out(left_out, truth, truth["label"].isna(), "has a label that is none of the seven")
-    truth = truth[truth["label"].notna()].drop_duplicates([*keys, "label"])
-    twice = truth.duplicated(keys, keep=False)
-    _leave_out(left_out, truth, twice, "has two labels that differ")
-    truth = truth[~twice].copy()
+    good = truth[truth["label"].notna()].drop_duplicates([*keys, "label"])
+    twice = good.duplicated(keys, keep=False)
+    _leave_out(left_out, good, twice, "has two labels that differ")
+    # What has no good label keeps its line, without one: it is not to be named as unlabelled, too.
+    truth = truth[keys].drop_duplicates().merge(good[~twice], on=keys, how="left")
 
     tables = [
         read_table(file, ["path", "status", "face", "model", *PROBABILITIES]) for file in scores
@@ -103,10 +104,10 @@ def _predictions(
     groups: list[str],
     left_out: dict[str, list[str]],
 ) -> Predictions:
-    photos = set(rows["path"])
-    _leave_out(left_out, truth, ~truth["path"].isin(photos), f"has a label but no row of {name}")
+    photos, good = set(rows["path"]), truth[truth["label"].notna()]
+    _leave_out(left_out, good, ~good["path"].isin(photos), f"has a label but no row of {name}")
     _leave_out(left_out, rows, ~rows["path"].isin(truth["path"]), "has a score but no label")
-    rows = rows[rows["path"].isin(truth["path"])]
+    rows = rows[rows["path"].isin(good["path"])]
     scored = rows["status"].isin(SCORED)
     _leave_out(left_out, rows, rows["status"] == Status.NO_FACE, "has no face that was found")
     other = ~scored & (rows["status"] != Status.NO_FACE)
@@ -123,10 +124,10 @@ def _predictions(
         several = rows.duplicated("path", keep=False)
         _leave_out(left_out, rows, several, "has several faces and one label")
         rows = rows[~several]
-    joined = rows.merge(truth[[*keys, "label", *groups]], on=keys)
+    joined = rows.merge(good[[*keys, "label", *groups]], on=keys)
     if keys != ["path"]:
         _leave_out(left_out, rows, _not_in(truth, rows, keys), "has a face without a label")
-        known = truth[truth["path"].isin(rows["path"])]
+        known = good[good["path"].isin(rows["path"])]
         reason = "has a label for a face that was not found"
         _leave_out(left_out, known, _not_in(rows, known, keys), reason)
     row = joined["path"]

@@ -137,6 +137,20 @@ def test_right_is_by_the_label_or_by_the_votes_everywhere(voted):
         assert board.loc[name, "accuracy"] == pytest.approx(stated)
 
 
+def test_the_two_best_are_those_by_the_measure_until_others_are_chosen(voted):
+    give_votes(voted / "resnet50", 1)
+    give_votes(voted / "flagship", None)
+    app = open_page(view="Confusion")
+    assert app.get_by_key("models").value == ["flagship", "resnet50"]
+    app.get_by_key("measure").set_value("FER+ votes").run()
+    assert set(app.get_by_key("models").value) == {"cnn", "resnet50"}
+    assert not app.exception
+    assert not app.warning
+    app.get_by_key("models").set_value(["cnn"]).run()
+    app.get_by_key("measure").set_value("FER-2013's label").run()
+    assert app.get_by_key("models").value == ["cnn"]
+
+
 def test_images_that_stand_in_train_can_be_left_out_everywhere(voted):
     app = open_page(view="Confusion", models=["cnn"], unseen="true")
     assert "each of the 3,301 test images" in texts(app)
@@ -208,6 +222,12 @@ def test_the_models_stand_beside_one_annotator_and_beside_doubted_labels(voted):
     assert (without["accuracy without them"] > without["accuracy"]).all()
     listed = app.dataframe[-1].value
     assert len(listed) == 3589 - without["images without them"].iloc[0]
+
+
+def test_images_in_which_nobody_saw_one_of_the_seven_are_explained_where_there_are_any(models):
+    view = {"view": "What people agree on", "models": ["cnn"]}
+    assert "At 0 nobody named one of the seven" in texts(open_page(**view))
+    assert "At 0" not in texts(open_page(**view, measure="FER+ votes"))
 
 
 def test_which_model_to_take_where_images_are_disturbed(models):

@@ -48,6 +48,18 @@ def test_shares_are_of_the_row(first):
     assert "67%" in {note.text for note in figure.layout.annotations}
 
 
+def test_an_emotion_without_images_has_no_shares(first, second):
+    figures = [
+        confusion_matrix(cells(first), shares=True, top=1),
+        confusion_difference(cells(first), cells(second))[0],
+    ]
+    for figure in figures:
+        texts = {(note.y, note.x): note.text for note in figure.layout.annotations}
+        assert {texts["fear", named] for named in EMOTIONS} == {"–"}
+        assert "–" not in {texts["disgust", named] for named in EMOTIONS}
+        assert "no images of fear" in figure.data[1].hovertext[2 * len(EMOTIONS)]
+
+
 def test_a_click_gives_the_cell(first):
     squares = confusion_matrix(cells(first), shares=False, top=2).data[1]
     assert len(squares.customdata) == 49
@@ -60,7 +72,7 @@ def test_the_difference_is_the_second_less_the_first(first, second):
     figure, table = confusion_difference(cells(first), cells(second))
     assert figure.data[0].zmin == -figure.data[0].zmax
     texts = {(note.y, note.x): note.text for note in figure.layout.annotations}
-    assert (texts["angry", "angry"], texts["angry", "sad"], texts["fear", "fear"]) == (
+    assert (texts["angry", "angry"], texts["angry", "sad"], texts["happy", "sad"]) == (
         "+33", "-33", "0",
     )  # fmt: skip
     assert tuple(figure.data[0].x) == EMOTIONS

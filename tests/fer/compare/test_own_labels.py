@@ -62,7 +62,7 @@ def test_what_does_not_match_is_counted_and_named():
         "has a label that is none of the seven": ["wrong.jpg"],
         "has two labels that differ": ["unsure.jpg"],
         "has a label but no row of cnn": ["gone.jpg"],
-        "has a score but no label": ["extra.jpg", "unsure.jpg", "wrong.jpg"],
+        "has a score but no label": ["extra.jpg"],
         "has no face that was found": ["nobody.jpg"],
         "could not be read": ["broken.jpg"],
         "has probabilities that do not sum to 1": ["odd.jpg"],
@@ -129,6 +129,23 @@ def test_a_labelled_face_that_was_not_found_is_named():
     found = match([csv([scored("a.jpg")])], labels("path,face,label\na.jpg,0,sad\na.jpg,1,sad\n"))
     assert len(found.models[0].table) == 1
     assert found.left_out == {"has a label for a face that was not found": ["a.jpg"]}
+
+
+def test_a_face_whose_label_is_bad_is_named_once():
+    rows = [scored("two.jpg", face=face) for face in range(4)]
+    text = "path,face,label\ntwo.jpg,0,sad\ntwo.jpg,1,joyful\ntwo.jpg,2,fear\ntwo.jpg,2,sad\n"
+    found = match([csv(rows[:3])], labels(text + "two.jpg,9,joyful\ngone.jpg,0,joyful\n"))
+    assert found.models[0].table["row"].tolist() == ["two.jpg#0"]
+    assert found.left_out == {
+        "has a label that is none of the seven": ["two.jpg", "gone.jpg"],
+        "has two labels that differ": ["two.jpg"],
+    }
+    assert "has a face without a label" in match([csv(rows)], labels(text)).left_out
+
+
+def test_labels_that_are_all_bad_are_one_sentence():
+    with pytest.raises(UnreadableTable, match=r"a label: 1 × has a label that .* \(a\.jpg\)\.$"):
+        match([csv([scored("a.jpg")])], labels("path,label,light\na.jpg,joyful,dim\n"))
 
 
 def test_a_digit_that_is_none_of_ours_is_no_label():
