@@ -35,6 +35,7 @@ waiting = st.empty()
 try:
     with waiting.container():
         look(album, model)
+    with waiting.container():
         for name in filter(None, (model, second)):
             answer(album, name)
     waiting.empty()

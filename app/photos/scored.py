@@ -24,6 +24,8 @@ def visitors_album() -> Album:
 def look(album: Album, model: str) -> None:
     """Look for faces in the photos where that was not done, and say how far it is.
 
+    What says so is left where it stands, for the page to take away.
+
     What is found is in the album at once: a visitor who stops it, from here or by the browser's
     means, sees what is done and can go on.
     """
@@ -31,10 +33,8 @@ def look(album: Album, model: str) -> None:
     if not pending or st.session_state.get("looking_stopped"):
         return
     recognizer = load_recognizer(model)
-    slot = st.empty()
-    with slot.container():
-        bar = st.progress(0.0, "Looking for faces …")
-        st.button("Stop here", icon=":material/stop_circle:", key="stop", on_click=stop)
+    bar = st.progress(0.0, "Looking for faces …")
+    st.button("Stop here", icon=":material/stop_circle:", key="stop", on_click=stop)
     with (
         torch_threads_restored,
         ThreadPoolExecutor(cores(), "photos", torch.set_num_threads, (1,)) as pool,
@@ -51,7 +51,6 @@ def look(album: Album, model: str) -> None:
                 bar.progress(done / pending.total(), f"{done} of {pending.total()} photos")
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-    slot.empty()
     release_memory()
 
 

@@ -335,7 +335,7 @@ def show_cards(album: Album, shot: Shot, model: str, second: str | None, chosen:
     found = album.results[shot.digest]
     assert isinstance(found, Found)
     count = len(found.portraits)
-    st.header(f"All {count} faces", divider=False)
+    st.header(f"{count} faces", divider=False)
     if count > CARDS and not st.toggle(f"Show all {count}", key=f"all-{shot.key}"):
         count = CARDS
     with st.grid(min_column_width=150):

@@ -108,6 +108,7 @@ def test_several_photos_are_small_until_one_is_opened(app, astronaut, crowd):
     press(app, "open-", 1)
     assert len(app.get("image")) == 1 + 1 + 12  # the photo, a face, cards until the rest is asked
     assert len(app.get("plotly_chart")) == 1
+    assert [header.value for header in app.header] == ["40 faces"]  # and not that all are shown
     next(toggle for toggle in app.toggle if toggle.label == "Show all 40").set_value(True).run()
     assert len(app.get("image")) == 1 + 1 + 40
     app.button(key="face-17").click().run()
