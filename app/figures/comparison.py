@@ -208,13 +208,28 @@ def beside_study(table: pd.DataFrame) -> go.Figure:
     return finish(figure, height=320)
 
 
+def _numbers(costs: Sequence[float], accuracies: Sequence[float]) -> list[str]:
+    """Number the points from 1; those that lie on another have theirs beside its number."""
+    near = 0.04 * (max(accuracies) - min(accuracies))
+    groups: dict[int, list[int]] = {}
+    for place, point in enumerate(zip(costs, accuracies, strict=True)):
+        for first in groups:
+            if costs[first] == point[0] and accuracies[first] - point[1] <= near:
+                groups[first].append(place + 1)
+                break
+        else:
+            groups[place] = [place + 1]
+    return [", ".join(map(str, groups.get(place, []))) for place in range(len(costs))]
+
+
 def cost_against_accuracy(
     table: pd.DataFrame, cost: str, title: str, colours: Mapping[str, str]
 ) -> go.Figure:
     """Draw accuracy with its interval against a cost, and the line of those that none beats.
 
     Names would lie on each other on a phone: a model has its number in the figure, by accuracy, and
-    its name in the legend below. Those on the line are filled, the others rings.
+    its name in the legend below; of models of one cost that lie on each other the first has the
+    numbers of all. Those on the line are filled, the others rings.
 
     Args:
         table: a line a model: `model`, the column `cost`, `accuracy`, `low`, `high`, `front`.
@@ -233,6 +248,7 @@ def cost_against_accuracy(
         )
     )
     ranked = table.sort_values("accuracy", ascending=False)
+    written = _numbers(ranked[cost].tolist(), ranked["accuracy"].tolist())
     for number, line in enumerate(ranked.to_dict("records"), start=1):
         figure.add_trace(
             go.Scatter(
@@ -246,8 +262,9 @@ def cost_against_accuracy(
                     "thickness": 1.5,
                 },
                 mode="markers+text",
-                text=[str(number)],
+                text=[written[number - 1]],
                 textposition="top right",
+                cliponaxis=False,
                 marker={
                     "size": 11,
                     "color": colours[line["model"]],
@@ -271,7 +288,7 @@ def cost_against_accuracy(
     )
     low, high = np.log10([table[cost].min(), table[cost].max()])
     room = 0.15 * max(high - low, 0.5)
-    limits = [low - room, high + room]
+    limits = [low - room, high + 2 * room]  # the numbers stand to the right
     figure.update_xaxes(title=title, type="log", range=limits, fixedrange=True)
     figure.update_yaxes(title="test accuracy", tickformat=".0%", fixedrange=True)
     rows = len(figure.data) + 1  # of the legend on a phone

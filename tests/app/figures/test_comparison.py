@@ -86,6 +86,20 @@ def test_cost_shows_intervals_and_the_front():
     assert figure.layout.xaxis.type == "log"
 
 
+def test_numbers_of_models_that_lie_on_each_other_are_written_side_by_side():
+    table = pd.DataFrame(
+        {
+            "model": list("abcde"),
+            "MB": [3.0, 3.0, 3.0, 3.0, 9.0],
+            "accuracy": [0.733, 0.737, 0.735, 0.6, 0.736],
+        }
+    )
+    table = table.assign(low=table["accuracy"], high=table["accuracy"], front=False)
+    figure = cost_against_accuracy(table, "MB", "megabytes", dict.fromkeys("abcde", "#000000"))
+    written = {trace.meta: trace.text for trace in figure.data if trace.meta}
+    assert written == {"b": ("1, 3, 4",), "e": ("2",), "c": ("",), "a": ("",), "d": ("5",)}
+
+
 def test_one_model_has_room_on_the_cost_axis():
     table = pd.DataFrame(
         {"model": ["cnn"], "parameters": [1e5], "accuracy": [0.6], "low": [0.5], "high": [0.7],
