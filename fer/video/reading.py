@@ -224,6 +224,10 @@ class _Streams:
         # Of a file that is cut off, an AVI's container states what is left of it.
         if self.container.format.name == "avi" and self.stream.frames:
             return float(self.stream.frames / self.rate)
+        # Sound may go on after the picture: mp4 and mov state how long each is.
+        if self.stream.duration and "mp4" in self.container.format.name:
+            end = (self.stream.start_time or 0) + self.stream.duration
+            return float(end * self.tick) - (self.container.start_time or 0) / av.time_base
         known = self.container.duration
         return known / av.time_base if known else None
 

@@ -34,6 +34,15 @@ def test_every_container_gives_its_own_times(kind, codec):
         assert video.duration == pytest.approx(1.2, abs=0.1)
 
 
+@pytest.mark.parametrize("kind", ["mp4", "mov"])
+def test_where_the_sound_goes_on_the_picture_is_not_cut_off(kind):
+    frames = [(time, SCENE) for time in steady(1)]
+    with Video(encode(frames, kind, sound="aac", seconds=9)) as video:
+        list(video.decode())
+        assert video.problem is None
+        assert video.duration == pytest.approx(1, abs=0.1)
+
+
 def test_a_variable_rate_is_honoured():
     given = [0, 0.04, 0.5, 0.52, 1.7, 3.0]
     assert times(encode([(time, SCENE) for time in given], "matroska")) == given
