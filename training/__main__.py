@@ -21,7 +21,6 @@ import typer
 from safetensors import SafetensorError
 
 from fer.errors import FerError
-from fer.ferplus import MEASURES
 from fer.stdout import printing
 
 if TYPE_CHECKING:
@@ -157,8 +156,11 @@ def zoo_(
     ] = None,
 ) -> None:
     """Train every recipe, the most valuable first; what is finished is skipped."""
+    from training.data import SPLITS, load_split
     from training.zoo import train_all
 
+    for split in SPLITS:
+        load_split(data, split)  # what is wrong with them would be said once a recipe
     if failed := train_all(data, runs, arguments or ()):
         raise FerError(f"These recipes failed, each for the reason above: {', '.join(failed)}.")
 
@@ -284,6 +286,8 @@ def list_() -> None:
 
 def _figures(artifact: "Artifact") -> str:
     """Return the accuracies on validation and test, by the label and by the votes."""
+    from fer.ferplus import MEASURES
+
     cells = []
     for measure in MEASURES:
         for split, width in (("validation", 10 if measure == "votes" else 9), ("test", 8)):

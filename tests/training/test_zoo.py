@@ -37,3 +37,9 @@ def test_one_that_fails_costs_only_itself_and_what_is_done_is_skipped(
     assert train_all(drawn, tmp_path, small) == []
     assert (tmp_path / "cnn-votes").stat().st_mtime_ns == before
     assert "cnn-votes: finished already" in capfd.readouterr().err
+
+
+def test_without_data_it_is_said_once_and_no_recipe_is_begun(training_command, tmp_path):
+    status, _, stderr = training_command("zoo", "--data", tmp_path / "none", "--runs", tmp_path)
+    assert status == 2
+    assert stderr.startswith("training: There is no folder ")
