@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import IO, NamedTuple, Self
 
 import av
+import pandas as pd
 from av.stream import Disposition
 from av.video.stream import VideoStream
 from PIL import Image
@@ -224,10 +225,15 @@ class _Streams:
         # Of a file that is cut off, an AVI's container states what is left of it.
         if self.container.format.name == "avi" and self.stream.frames:
             return float(self.stream.frames / self.rate)
-        # Sound may go on after the picture: mp4 and mov state how long each is.
-        if self.stream.duration and "mp4" in self.container.format.name:
+        # Sound may go on after the picture: how long each is stands in the stream, Matroska's in
+        # a tag, in which anything may stand.
+        if self.stream.duration:
             end = (self.stream.start_time or 0) + self.stream.duration
             return float(end * self.tick) - (self.container.start_time or 0) / av.time_base
+        with suppress(ValueError):
+            stated = pd.Timedelta(self.stream.metadata.get("DURATION", "NaT")).total_seconds()
+            if stated > 0:
+                return stated
         known = self.container.duration
         return known / av.time_base if known else None
 

@@ -34,7 +34,7 @@ def test_every_container_gives_its_own_times(kind, codec):
         assert video.duration == pytest.approx(1.2, abs=0.1)
 
 
-@pytest.mark.parametrize("kind", ["mp4", "mov"])
+@pytest.mark.parametrize("kind", ["mp4", "mov", "matroska", "mpegts"])
 def test_where_the_sound_goes_on_the_picture_is_not_cut_off(kind):
     frames = [(time, SCENE) for time in steady(1)]
     with Video(encode(frames, kind, sound="aac", seconds=9)) as video:
