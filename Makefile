@@ -17,9 +17,10 @@ PORT ?= 8501
 ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt),)
 export UV_SYSTEM_CERTS ?= 1
 endif
-# Modules of tests are shared out among so many processes of one thread each.
+# Modules of tests are shared out among so many processes of one thread each; in their own order,
+# for those of the fewest tests, which xdist would keep for the end, take as long as others.
 WORKERS ?= 2
-parallel = OMP_NUM_THREADS=1 $(1)/python -m pytest -n $(WORKERS) --dist loadscope
+parallel = OMP_NUM_THREADS=1 $(1)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .PHONY: app test coverage style quality axe browser wheel floors clean
 
@@ -56,9 +57,9 @@ FLOORS := build/floors
 floors: | .venv/bin/uv
 	$(BIN)/uv venv --clear --python 3.11 $(FLOORS)
 	$(BIN)/uv pip install --python $(FLOORS)/bin/python --resolution lowest-direct -e '.[test]'
-	$(call parallel,$(FLOORS)/bin) docs/library.md tests/package tests/fer tests/app/figures \
-	  tests/pages/test_upload.py tests/training/test_engine.py tests/training/test_recipe.py \
-	  tests/training/test_main.py --ignore tests/fer/faces/test_corpus.py
+	$(call parallel,$(FLOORS)/bin) tests/training/test_main.py tests/training/test_engine.py \
+	  tests/training/test_recipe.py tests/fer tests/package tests/pages/test_upload.py \
+	  tests/app/figures docs/library.md --ignore tests/fer/faces/test_corpus.py
 
 clean:
 	rm -rf .venv build dist *.egg-info
