@@ -183,6 +183,7 @@ class Recognizer:
 
         Raises:
             UnreadableImage: if a photo cannot be read; `recognize_each` goes on with the rest.
+            FerError: if embeddings are asked of an ensemble.
         """
         results = []
         for found in self.recognize_each(photos, embeddings=embeddings):
@@ -204,6 +205,7 @@ class Recognizer:
 
         Raises:
             UnreadableImage: if it is a photo itself, whose bytes or lines would pass for photos.
+            FerError: as `recognize`.
         """
         if is_one(photos):
             raise UnreadableImage("Several photos are expected, one after the other: give [photo].")

@@ -14,7 +14,8 @@ def printing() -> Iterator[None]:
     """Flush what the block prints; raise an `OSError` of stdout as an `OutputFailed`.
 
     Raises:
-        BrokenPipeError: if whoever reads it has gone (`… | head`): typer ends with 1.
+        OutputFailed: if it cannot be written, as on a full disk.
+        BrokenPipeError: if whoever reads it has gone (`… | head`): the command ends with 1.
     """
     try:
         if sys.stdout is None:  # closed before Python began: `… >&-`

@@ -1,4 +1,4 @@
-"""`python -m training`: prepare data, train, evaluate, list, write cards, export, publish.
+"""`python -m training`: prepare data, train, measure, list, write cards, export, publish.
 
 python -m training train cnn --data ../shared/data
 python -m training evaluate cnn --data ../shared/data

@@ -54,6 +54,9 @@ def write_artifact(
         folder: the model's folder; `<folder>.partial` beside it is used while writing.
         train, validation, test: the data, on the CPU.
         device: where the network runs while it is measured.
+
+    Raises:
+        FerError: if a weight is not finite in fp16; the older folder stays then.
     """
     views = strength = None
     if recipe.adjust_logits and fit.name == recipe.name:
@@ -131,6 +134,7 @@ def measure_again(
 
     Raises:
         FerError: if its logits are adjusted already, or never are.
+        BadData: as `evaluate`.
     """
     artifact = Artifact(folder)
     config, network, metrics = artifact.config, artifact.load_network(), artifact.metrics

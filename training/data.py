@@ -109,8 +109,8 @@ def load_split(folder: Path, split: str) -> Split:
     """Read one split from a data folder.
 
     Raises:
-        BadData: if the file is missing, lacks a column, or holds a label out of range, other votes
-            than ten counts, or what is not a grey image of 48 x 48 pixels.
+        BadData: if the file is missing, lacks a column, names a row twice, or holds a label out of
+            range, other votes than ten counts, or what is not a grey image of 48 x 48 pixels.
     """
     path = folder / f"{split}.parquet"
     if not folder.is_dir():

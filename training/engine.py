@@ -82,7 +82,8 @@ def fit(
         fabric: the devices to use, launched; all that there are when left out.
 
     Raises:
-        FerError: if the checkpoint belongs to another recipe or other data.
+        FerError: if the checkpoint belongs to another recipe or other data, or cannot be written;
+            as `set_up` and `train_epoch`.
     """
     if fabric is None:
         fabric = Fabric(precision=recipe.precision)

@@ -245,6 +245,9 @@ def evaluate(
         as_configured: the model's config, to measure it with the views and the temperature that
             it has instead of choosing them.
         ten_crop: whether to measure ten-crop averaging, too: no model answers so, papers do.
+
+    Raises:
+        BadData: if something is to be chosen by votes, and there are none.
     """
     named = {"validation": validation, "test": test}
     answers = {

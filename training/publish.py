@@ -70,7 +70,7 @@ def stage_model(folder: Path, repo_id: str, target: Path) -> None:
     """Write exactly what is published of a model: its files, the card naming the Hub's repository.
 
     Raises:
-        Unfinished: if the folder is not fit to be published.
+        FerError: if the folder is not fit to be published, see `check_artifact`.
     """
     check_artifact(folder)
     target.mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,8 @@ def publish_model(
         The address of the commit or the pull request.
 
     Raises:
-        Unfinished: if the folder is not fit to be published; nothing is created then.
+        FerError: if the folder is not fit to be published, see `check_artifact`, or the destination
+            is none; nothing is created then.
         HubError: with a sentence that says what the Hub refused and what to do.
     """
     check_destination(repo_id, revision, create_pr)
@@ -140,7 +141,7 @@ def publish_all(
         The addresses of the commits or pull requests, and last that of the collection.
 
     Raises:
-        Unfinished: if one is not fit to be published; nothing is uploaded then.
+        FerError: if one is not fit to be published, see `check_artifact`; nothing is uploaded then.
         HubError: as `publish_model`.
     """
     # An ensemble comes after its members.
@@ -206,7 +207,12 @@ def _finished_for(owner: str) -> list[Artifact]:
 
 
 def check_destination(repo_id: str, revision: str | None = None, create_pr: bool = False) -> None:
-    """Refuse what is not the name of a repository, or two places in it at once."""
+    """Refuse what is not the name of a repository, or two places in it at once.
+
+    Raises:
+        HubError: if it is no name.
+        FerError: if it is two places.
+    """
     if not HUB_ID.fullmatch(repo_id):
         raise HubError(f"{repo_id!r} is not the name of a Hub repository: it reads ORG/NAME.")
     if create_pr and revision:
@@ -214,7 +220,11 @@ def check_destination(repo_id: str, revision: str | None = None, create_pr: bool
 
 
 def log_in(repo_id: str) -> HfApi:
-    """Return the Hub's client, once it is sure that there is a token and that the Hub takes it."""
+    """Return the Hub's client, once it is sure that there is a token and that the Hub takes it.
+
+    Raises:
+        HubError: if it is not, or `repo_id` is no name.
+    """
     check_destination(repo_id)
     api = HfApi(library_name="fer-studio")
     with hub_errors(repo_id):
@@ -230,6 +240,9 @@ def refuse_foreign(
     Args:
         mark: a file that every repository of ours has.
         ours: patterns of the files that ours may have.
+
+    Raises:
+        HubError: if it has other content.
     """
     there = set(api.list_repo_files(repo_id, repo_type=kind)) - {".gitattributes", "README.md"}
     foreign = sorted(

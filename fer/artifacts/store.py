@@ -152,7 +152,11 @@ class Artifact:
         return [self.find_member(member) for member in self.config.members]
 
     def find_member(self, name: str, progress: "Progress | None" = None) -> "Artifact":
-        """Find a member of this ensemble: beside its own folder, or as any model."""
+        """Find a member of this ensemble: beside its own folder, or as any model.
+
+        Raises:
+            UnknownModel, HubError: as `members`.
+        """
         beside = self.path.parent / name
         there = (beside / "config.json").is_file()
         member = Artifact(beside, name) if there else Artifact.find(name, progress=progress)
@@ -168,6 +172,7 @@ class Artifact:
 
         Raises:
             UnknownModel: if its config is not one, or a member is missing.
+            HubError: as `members`.
         """
         files = {path.name: path for path in sorted(self.path.glob(WEIGHTS))}
         for member in self.members:
@@ -203,6 +208,7 @@ class Artifact:
         Raises:
             UnknownModel: if the config is not one, or the weights are missing, damaged or of
                 another architecture.
+            HubError: as `members`.
         """
         config = self.config
         if members := self.members:

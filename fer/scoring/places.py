@@ -68,7 +68,8 @@ class Place:
         """Open it for reading.
 
         Raises:
-            OSError: if it cannot be opened.
+            OSError: if it cannot be opened on this machine.
+            UnknownFolder: if it cannot behind a URL.
         """
         if self.system is None:
             with open(self.path, "rb") as file:

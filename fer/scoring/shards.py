@@ -142,7 +142,7 @@ def list_tables(places: list[Place]) -> Listing:
     text, numbers, dates and flags are carried into the output.
 
     Raises:
-        UnreadableTable: if a file is no Parquet, or has neither column.
+        UnreadableTable: if a file is no Parquet, has neither column, or others than the first.
     """
     schemas = [_schema(place) for place in places]
     image = image_column(schemas[0])

@@ -136,7 +136,7 @@ class Video:
 
     @property
     def duration(self) -> float | None:
-        """Seconds that the container states; `None` where it states none."""
+        """Seconds that the file states of its picture, or else of all; `None` where of neither."""
         return self._reader.duration
 
     @property

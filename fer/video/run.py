@@ -111,7 +111,7 @@ def score_video(
 
     Args:
         source: the video's path.
-        output: a path that ends in `.csv` or `.parquet`, or `-` for CSV on stdout.
+        output: as `fer.scoring.run.score_folder` takes it.
         recognizer: the model, by whose name the table calls it.
         every: which frames are looked at.
         smoothing: see `fer.video.timeline.SMOOTHING`.
