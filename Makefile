@@ -24,9 +24,8 @@ parallel = OMP_NUM_THREADS=1 $(1)/python -m pytest -n $(WORKERS) --dist loadscop
 
 .PHONY: app test coverage style quality axe browser wheel floors clean
 
-# Ctrl-C is how the app ends, and no error.
 app: .venv/app.stamp
-	@trap 'exit 0' INT; $(BIN)/streamlit run serve.py --server.port $(PORT)
+	$(BIN)/streamlit run serve.py --server.port $(PORT)
 
 test: .venv/test.stamp
 	$(call parallel,$(BIN))

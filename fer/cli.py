@@ -240,8 +240,9 @@ def score(
             refuse_source(output, filter(None, [*(sources or []), files_from]))
         recognizer = Recognizer.from_pretrained(model, device=device, min_face=min_face)
         if dry_run:
+            estimated = estimate(listing, recognizer, workers, limit)
             with printing():
-                print(estimate(listing, recognizer, workers, limit))
+                print(estimated)
             return
         assert output is not None
         summary = score_folder(
@@ -275,7 +276,8 @@ def score(
 def video(
     file: Annotated[Path, typer.Argument(help="mp4, mov, mkv, webm, avi, or an animated GIF.")],
     output: Annotated[
-        str, typer.Option("--output", "-o", help="faces.csv, faces.parquet, or - for stdout.")
+        str,
+        typer.Option("--output", "-o", help="faces.csv, .jsonl or .parquet; faces/; - for stdout."),
     ],
     model: Annotated[str, typer.Option(help="A name from `fer models`, a folder or a Hub id.")] = (
         DEFAULT_MODEL
