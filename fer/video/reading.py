@@ -149,15 +149,19 @@ class Video:
 
         What is damaged is left out, and `problem` says so afterwards.
         """
-        last = -1.0
+        last = end = -1.0
         for number, (time, frame) in enumerate(self._reader.decode()):
             # Streams joined by copying may jump back; a clock does not.
             last = max(time, last)
+            held = 1 / self.rate
+            if isinstance(frame, av.VideoFrame) and frame.time_base:  # the last may be for long
+                held = max(held, frame.duration * frame.time_base)
+            end = last + float(held)
             yield Moment(number, last, frame)
         self.problem = self._reader.problem
         if last < 0:
             self.problem = "No frame of the video can be decoded: it is damaged or empty."
-        elif not self.problem and self.duration and last + 1 / self.rate < self.duration - SHORT:
+        elif not self.problem and self.duration and end < self.duration - SHORT:
             self.problem = (
                 f"The video is cut off: it ends at {last:.1f} of {self.duration:.1f} seconds."
             )
@@ -227,15 +231,18 @@ class _Streams:
             return float(self.stream.frames / self.rate)
         # Sound may go on after the picture: how long each is stands in the stream, Matroska's in
         # a tag, in which anything may stand.
+        start = (self.container.start_time or 0) / av.time_base
         if self.stream.duration:
             end = (self.stream.start_time or 0) + self.stream.duration
-            return float(end * self.tick) - (self.container.start_time or 0) / av.time_base
+            return float(end * self.tick) - start
+        # Matroska states its end by a clock that need not begin at 0.
+        start = start if "matroska" in self.container.format.name else 0.0
         with suppress(ValueError):
             stated = pd.Timedelta(self.stream.metadata.get("DURATION", "NaT")).total_seconds()
-            if stated > 0:
-                return stated
-        known = self.container.duration
-        return known / av.time_base if known else None
+            if stated > start:
+                return stated - start
+        known = (self.container.duration or 0) / av.time_base
+        return known - start if known > start else None
 
     @property
     def rate(self) -> Fraction:

@@ -43,6 +43,28 @@ def test_where_the_sound_goes_on_the_picture_is_not_cut_off(kind):
         assert video.duration == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.parametrize("kind", ["mp4", "mov", "matroska", "mpegts"])
+def test_a_part_whose_clock_goes_on_from_the_part_before_is_not_cut_off(kind):
+    frames = [(60 + time, SCENE) for time in steady(1)]
+    with Video(encode(frames, kind)) as video:
+        assert next(video.decode()).time == 0
+    with Video(encode(frames, kind)) as video:
+        list(video.decode())
+        assert video.problem is None
+        assert video.duration == pytest.approx(1, abs=0.1)
+
+
+def test_an_animation_whose_last_frame_is_held_is_not_cut_off():
+    pictures = [Image.new("RGB", (64, 48), (80 * number, 0, 0)) for number in range(3)]
+    buffer = io.BytesIO()
+    pictures[0].save(
+        buffer, "GIF", save_all=True, append_images=pictures[1:], duration=[100, 100, 3000]
+    )
+    with Video(buffer.getvalue()) as video:
+        assert [round(moment.time, 3) for moment in video.decode()] == [0, 0.1, 0.2]
+        assert video.problem is None
+
+
 def test_a_variable_rate_is_honoured():
     given = [0, 0.04, 0.5, 0.52, 1.7, 3.0]
     assert times(encode([(time, SCENE) for time in given], "matroska")) == given
