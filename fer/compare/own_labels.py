@@ -7,6 +7,7 @@ are numbered from 1 in reading order; in tables without the column `certain`, wh
 wrote, from 0 and from left to right.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
@@ -205,6 +206,7 @@ def _as_scored(paths: pd.Series, scored: set[str]) -> pd.Series:
             found = [*(by_end.get(path, set()) | shorter)]
         return found[0] if path not in scored and len(found) == 1 else path
 
-    renamed = paths.map(find)
-    # Two labels that would become those of one photo stay as they are.
-    return renamed.where(~renamed.duplicated(keep=False) | paths.duplicated(keep=False), paths)
+    renamed = {path: find(path) for path in paths}
+    taken = Counter(renamed.values())
+    # Labels of two paths that would become those of one photo stay as they are.
+    return paths.map({path: new if taken[new] == 1 else path for path, new in renamed.items()})

@@ -282,6 +282,17 @@ def test_many_photos_of_one_name_in_another_folder_are_joined_in_seconds():
     assert joined.tolist() == [path.removeprefix("here/") for path in paths]
 
 
+def test_labels_of_faces_that_would_become_those_of_one_photo_stay_as_they_are():
+    rows = [scored("a.jpg"), scored("a.jpg", "sad", face=1)]
+    text = "path,face,label\nA.jpg,0,happy\nA.jpg,1,fear\na.jpg,0,happy\n"
+    found = match([csv(rows)], labels(text))
+    assert found.models[0].table["row"].tolist() == ["a.jpg#0"]
+    assert found.left_out == {
+        "has a label but no row of cnn": ["A.jpg"],
+        "has a face without a label": ["a.jpg"],
+    }
+
+
 def test_names_that_differ_in_capitals_are_two_photos():
     rows = [scored("a.jpg"), scored("A.jpg", "sad")]
     found = match([csv(rows)], labels("path,label\na.jpg,happy\nA.jpg,sad\n"))
