@@ -44,7 +44,7 @@ except FerError as error:
     st.stop()
 if left := album.pending:
     st.warning(
-        f"Stopped: {len(left):,} of {len(album.shots):,} photos were not looked at yet.",
+        f"Stopped: {left.total():,} of {len(album.shots):,} photos were not looked at yet.",
         icon=":material/stop_circle:",
     )
     st.button("Go on", icon=":material/play_arrow:", key="go_on", on_click=go_on)
