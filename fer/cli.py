@@ -64,7 +64,8 @@ def _say_version(wanted: bool) -> None:
     _stop_beside_namesake()
     from fer import __version__  # only now is it sure to be ours
 
-    print(f"fer-studio {__version__}")
+    with _in_a_sentence(), printing():
+        print(f"fer-studio {__version__}")
     raise typer.Exit
 
 
