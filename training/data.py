@@ -123,7 +123,7 @@ def load_split(folder: Path, split: str) -> Split:
             raise ValueError("it holds no images")
         images = np.stack([_decode(image["bytes"]) for image in table["image"]])
         votes = np.stack(table["ferplus_votes"].to_list())
-        if votes.shape[1:] != (len(ANSWERS),) or votes.min() < 0 or votes.max() > MOST_VOTES:
+        if votes.shape[1:] != (len(ANSWERS),) or not are_counts(votes).all():
             raise ValueError(f"it has votes that are not {len(ANSWERS)} counts an image")
         labels, rows = (table[name].astype("int64").to_numpy() for name in ("label", "row"))
         if len(np.unique(rows)) < len(rows):
@@ -141,6 +141,11 @@ def load_split(folder: Path, split: str) -> Split:
         votes=torch.tensor(votes, dtype=torch.int8),
         rows=torch.tensor(rows),
     )
+
+
+def are_counts(votes: np.ndarray) -> np.ndarray:
+    """Say of each number of votes whether it is whole and an int8 holds it; of text, it is not."""
+    return np.isin(votes, range(MOST_VOTES + 1))
 
 
 def _decode(png: bytes) -> np.ndarray:

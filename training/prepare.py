@@ -32,11 +32,11 @@ from fer.files import is_lfs_pointer, read_regular
 from fer.scoring.folder import is_aside, is_photo
 from fer.wording import counted
 from training.data import (
-    MOST_VOTES,
     OFFICIAL_COUNTS,
     SPLITS,
     WITHOUT_VOTES,
     BadData,
+    are_counts,
     load_split,
 )
 
@@ -197,7 +197,7 @@ def _votes(path: Path, count: int) -> np.ndarray:
     if len(table) != count:
         raise BadData(f"{path} has {len(table)} rows, fer2013.csv has {count}.")
     votes = table.iloc[:, -len(ANSWERS) :].apply(pd.to_numeric, errors="coerce").to_numpy()
-    sound = ((votes >= 0) & (votes <= MOST_VOTES)).all(axis=1)
+    sound = are_counts(votes).all(axis=1)
     if votes.shape[1] != len(ANSWERS) or not sound.all():
         row = int(np.argmin(sound))
         raise BadData(f"Row {row} of {path} does not end in {len(ANSWERS)} numbers of votes.")
@@ -242,7 +242,7 @@ def _from_parquet(paths: Sequence[Path]) -> pd.DataFrame:
             if names is not None and isinstance(value, int):
                 value = names[value] if 0 <= value < len(names) else value
             votes = np.asarray(values.get("ferplus_votes", np.zeros(len(ANSWERS))))
-            if votes.shape != (len(ANSWERS),) or votes.min() < 0 or votes.max() > MOST_VOTES:
+            if votes.shape != (len(ANSWERS),) or not are_counts(votes).all():
                 raise BadData(f"{where} has other votes than {len(ANSWERS)} counts.")
             row = values.get("row", len(rows))
             if not isinstance(row, int):

@@ -330,6 +330,14 @@ def test_images_in_other_forms_become_grey_pngs(kind, tmp_path, pixels):
             lambda table: table.append_column("ferplus_votes", pa.array([[300] * 10] * 6)),
             "Row 0 of .*other votes than 10 counts",
         ),
+        (
+            lambda table: table.append_column("ferplus_votes", pa.array([[0.1] * 10] * 6)),
+            "Row 0 of .*other votes than 10 counts",
+        ),
+        (
+            lambda table: table.append_column("ferplus_votes", pa.array([["x"] * 10] * 6)),
+            "Row 0 of .*other votes than 10 counts",
+        ),
         (lambda table: table.append_column("row", pa.array(["a"] * 6)), "Row 0 of .*number 'a'"),
         (lambda table: table.append_column("row", pa.nulls(6)), "Row 0 of .* has the row number"),
     ],
