@@ -92,12 +92,13 @@ def show_agreement(
     table = table[["model", *table.columns[:-1]]]
     first = table[table["model"] == models[0].name]
     first = first[first["images"] >= MANY]
-    most, least = first.iloc[-1], first.iloc[0]
-    st.markdown(
-        f"Where {most['agreed']} of ten saw the same emotion, **{models[0].name}** is right on "
-        f"{most['accuracy']:.0%} of {most['images']:,} images; where {least['agreed']} did, on "
-        f"{least['accuracy']:.0%} of {least['images']:,}."
-    )
+    if len(first):
+        most, least = first.iloc[-1], first.iloc[0]
+        st.markdown(
+            f"Where {most['agreed']} of ten saw the same emotion, **{models[0].name}** is right on "
+            f"{most['accuracy']:.0%} of {most['images']:,} images; where {least['agreed']} did, on "
+            f"{least['accuracy']:.0%} of {least['images']:,}."
+        )
     show(against_agreement(table, colours), table, "agreement",
          "Accuracy by how many annotators saw the same emotion")  # fmt: skip
     nobody = (

@@ -18,7 +18,7 @@ from fer.columns import PROBABILITIES
 from fer.compare.metrics import Predictions
 from fer.compare.references import REFERENCES
 from fer.emotions import EMOTIONS
-from tests.made import give_votes, make_model
+from tests.made import give_votes, make_model, state_figures
 from tests.pages import conftest
 
 
@@ -149,6 +149,16 @@ def test_the_two_best_are_those_by_the_measure_until_others_are_chosen(voted):
     app.get_by_key("models").set_value(["cnn"]).run()
     app.get_by_key("measure").set_value("FER-2013's label").run()
     assert app.get_by_key("models").value == ["cnn"]
+
+
+def test_of_few_images_nothing_is_said_of_how_many_agreed(voted):
+    for folder in voted.iterdir():
+        table = pd.read_parquet(folder / "predictions.parquet").head(40)
+        table.to_parquet(folder / "predictions.parquet", index=False)
+        state_figures(folder)
+    app = open_page(view="What people agree on")
+    assert "agreement" in charts(app)
+    assert "of ten saw the same emotion" not in texts(app)
 
 
 def test_images_that_stand_in_train_can_be_left_out_everywhere(voted):
