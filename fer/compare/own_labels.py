@@ -133,7 +133,7 @@ def _predictions(
         _leave_out(left_out, known, _not_in(rows, known, keys), reason)
     row = joined["path"]
     if keys != ["path"]:
-        row = row + "#" + joined["face"].astype(int).astype(str)
+        row = row + "#" + joined["face"].map("{:.0f}".format)
     table = joined[["label", *PROBABILITIES, *groups]].astype({"label": int})
     return Predictions(name, table.assign(row=row))
 

@@ -131,6 +131,13 @@ def test_a_labelled_face_that_was_not_found_is_named():
     assert found.left_out == {"has a label for a face that was not found": ["a.jpg"]}
 
 
+def test_a_face_without_a_number_is_joined_with_its_photo_s_label_without_one():
+    rows = [scored("one.jpg", face=""), scored("two.jpg", face=1)]
+    found = match([csv(rows)], labels("path,face,label\none.jpg,,sad\ntwo.jpg,1,fear\n"))
+    assert [EMOTIONS[label] for label in found.models[0].labels] == ["sad", "fear"]
+    assert found.left_out == {}
+
+
 def test_a_face_whose_label_is_bad_is_named_once():
     rows = [scored("two.jpg", face=face) for face in range(4)]
     text = "path,face,label\ntwo.jpg,0,sad\ntwo.jpg,1,joyful\ntwo.jpg,2,fear\ntwo.jpg,2,sad\n"
