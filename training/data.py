@@ -125,7 +125,10 @@ def load_split(folder: Path, split: str) -> Split:
         votes = np.stack(table["ferplus_votes"].to_list())
         if votes.shape[1:] != (len(ANSWERS),) or not are_counts(votes).all():
             raise ValueError(f"it has votes that are not {len(ANSWERS)} counts an image")
-        labels, rows = (table[name].astype("int64").to_numpy() for name in ("label", "row"))
+        # Int64 refuses what int64 would cut to a whole number.
+        labels, rows = (
+            table[name].astype("Int64").to_numpy(dtype="int64") for name in ("label", "row")
+        )
         if len(np.unique(rows)) < len(rows):
             raise ValueError("it names a row twice")
     except (ValueError, TypeError, OSError) as error:  # pyarrow's are of the first or the last

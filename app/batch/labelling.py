@@ -112,5 +112,6 @@ def skip(job: Job, index: int) -> None:
 
 
 def undo(job: Job) -> None:
-    """Take the latest label back."""
-    labels_of(job).popitem()
+    """Take the latest label back, if there is one: a second press may come late."""
+    if labels := labels_of(job):
+        labels.popitem()

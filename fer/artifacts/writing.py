@@ -63,4 +63,6 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         partial.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
     finally:
+        if old.exists() and not folder.exists():  # interrupted between the two
+            old.rename(folder)
         shutil.rmtree(partial, ignore_errors=True)

@@ -65,6 +65,7 @@ def test_what_is_not_the_data_set_is_named(tmp_path):
     ("changes", "reason"),
     [
         ({"image": [png()["bytes"]] * 2}, "byte indices"),
+        ({"label": [3.5, 0.0]}, "to int64"),
         ({"image": [png(), None]}, "NoneType"),
         ({"image": [png(), {"bytes": b"no image", "path": "x.png"}]}, "cannot identify image"),
         ({"image": [png(), {"bytes": png()["bytes"][:60], "path": "x.png"}]}, "truncated"),
@@ -76,9 +77,9 @@ def test_what_is_not_the_data_set_is_named(tmp_path):
         ({"ferplus_votes": [np.full(10, 0.1)] * 2}, "not 10 counts an image"),
         ({"ferplus_votes": [np.full(10, np.nan)] * 2}, "not 10 counts an image"),
         ({"ferplus_votes": [["x"] * 10] * 2}, "not 10 counts an image"),
-        ({"label": ["happy", "angry"]}, "invalid literal"),
-        ({"label": [3, np.nan]}, "non-finite"),
-        ({"row": ["a", "b"]}, "invalid literal"),
+        ({"label": ["happy", "angry"]}, "as a scalar of type int64"),
+        ({"label": [3, np.nan]}, "with missing values"),
+        ({"row": ["a", "b"]}, "as a scalar of type int64"),
         ({"row": [1, 1]}, "a row twice"),
     ],
 )

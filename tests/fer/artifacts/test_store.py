@@ -180,6 +180,21 @@ def test_replacing_a_folder_leaves_nothing_of_the_old_one(model, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
 
 
+def test_interrupted_as_it_is_replaced_a_folder_is_the_old_one(model, tmp_path, monkeypatch):
+    rename = Path.rename
+
+    def interrupted(path, target):
+        if path.name.endswith(".partial"):
+            raise KeyboardInterrupt
+        rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt), whole_folder(model):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+    assert (model / "config.json").exists()
+
+
 @pytest.mark.parametrize("sharded", [False, True])
 def test_a_git_lfs_pointer_is_named_as_one(sharded, model):
     (model / SINGLE).write_text(
