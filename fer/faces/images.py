@@ -70,7 +70,7 @@ EXIF in which the orientation is looked for. All of it has 65 kB in cameras' pho
 behind the first, of a burst or a stereo camera, have their own."""
 
 MAX_SEGMENTS = 10_000
-"""Segments before a JPEG's pixels, of up to 65 kB each."""
+"""Segments before a JPEG's pixels, of up to 65 kB each; and of one that breaks off, in all."""
 
 MAX_TIFF_VALUES = 1_000_000
 """Numbers in one tag of a TIFF. The places of a photo's strips are the longest list it needs."""
@@ -78,9 +78,11 @@ MAX_TIFF_VALUES = 1_000_000
 SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 """Begins a JPEG's pass over all pixels."""
 
-MARKER = re.compile(rb"\xff+([^\0\xff\xd0-\xd7])")
-"""Begins a JPEG's next segment, also behind pixels, in which 0xFF is followed by 0 or a restart."""
-SOI, EOI, SOS, APP1, TEM = 0xD8, 0xD9, 0xDA, 0xE1, 0x01
+MARKER = re.compile(rb"\xff([^\0\x01\xff\xd0-\xd9])")
+"""Begins a JPEG's next segment, also behind pixels, in which 0xFF is followed by 0 or a restart;
+what stands alone (TEM, SOI, EOI) begins none. Any number of 0xFF may stand before it: a pattern
+that took them along would go over a run of them once for each."""
+SOI, EOI, SOS, APP1 = 0xD8, 0xD9, 0xDA, 0xE1
 FRAMES = (0xC0, 0xC1, 0xC2)
 """Markers of a JPEG's size and channels: baseline, extended and progressive."""
 
@@ -278,8 +280,6 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     place = 2
     while found := MARKER.search(data, place):
         marker, place = found[1][0], found.end()
-        if marker in (SOI, EOI, TEM):
-            continue  # which stand alone
         length = int.from_bytes(data[place : place + 2])
         yield marker, data[place + 2 : place + length]
         place += max(length, 2)
@@ -324,10 +324,12 @@ def _has_all_coefficients(data: bytes) -> bool:
     """Say whether a JPEG's passes have begun to give every coefficient of every channel in full."""
     channels: set[int] = set()
     left: dict[tuple[int, int], int] = {}
-    for marker, body in _segments(data):
+    for count, (marker, body) in enumerate(_segments(data)):
+        if count > MAX_SEGMENTS:
+            return False
         if marker in FRAMES and len(body) > 5:
             channels = set(body[6 : 6 + 3 * body[5] : 3])
-        elif marker == SOS and body:
+        elif marker == SOS and 4 < len(body) <= 12:  # of one to four channels
             first, last, bits = body[-3:]
             for channel in body[1 : 1 + 2 * body[0] : 2]:
                 left |= {(channel, number): bits & 15 for number in range(first, last + 1)}

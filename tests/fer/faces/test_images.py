@@ -1,6 +1,7 @@
 import io
 import re
 import struct
+import time
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -155,6 +156,26 @@ def test_a_jpeg_that_lacks_pixels_is_refused(form, astronaut):
         for data in (whole[:end], whole[:end] + b"\xff"):
             with pytest.raises(UnreadableImage, match="damaged"):
                 read_image(data)
+
+
+@pytest.mark.parametrize("filled", [b"\xff" * 60_000, b"\xff" * 60_000 + b"\0"])
+def test_a_jpeg_filled_up_as_erased_flash_is_takes_no_longer(filled, astronaut):
+    """Each byte was once compared with all behind it: a megabyte took an hour, and the process."""
+    whole = encoded(astronaut.resize((203, 187)), "JPEG")
+    began = time.perf_counter()
+    assert np.array_equal(read_image(whole[:-2] + filled), read_image(whole))
+    with pytest.raises(UnreadableImage):
+        read_image(whole[:2] + filled)
+    assert time.perf_counter() - began < 5
+
+
+def test_a_jpeg_of_passes_over_channels_that_it_has_not_takes_no_longer(astronaut):
+    whole = encoded(astronaut.resize((203, 187)), "JPEG", progressive=True)
+    bogus = segment(0xDA, b"\xff" + bytes(range(255)) * 2 + b"\0\xff\0")
+    began = time.perf_counter()
+    with pytest.raises(UnreadableImage):
+        read_image(whole[:-2] + bogus * 6_000)
+    assert time.perf_counter() - began < 5
 
 
 def test_a_burst_s_exif_is_each_photo_s_own(astronaut):
