@@ -178,7 +178,8 @@ def layers_in_forward_order(network: nn.Module, preprocessing: Preprocessing) ->
     hooks = [layer.register_forward_hook(note) for layer in layers]
     size = preprocessing.size
     with evaluating(network):
-        network(torch.zeros(1, preprocessing.channels, size, size))
+        device = next(network.parameters()).device
+        network(torch.zeros(1, preprocessing.channels, size, size, device=device))
     for hook in hooks:
         hook.remove()
     return order

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import torch
 from safetensors import SafetensorError
@@ -90,7 +91,8 @@ def keep_trunk(
     tensors = {f"maps.{n}": kept.maps[n] for n in passes}
     tensors |= {f"targets.{n}": kept.targets[n] for n in passes}
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as partial:
+    # Processes that train together, or experiments side by side, may all be writing it.
+    with replacing(path, f"{uuid4().hex}-") as partial:
         save_file(tensors | {"validation": kept.validation}, partial)
     return kept
 

@@ -2,13 +2,14 @@ import dataclasses
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from fer.errors import FerError
 from fer.networks import build_network
 from training.augment import Augmentation
 from training.engine import fit
 from training.recipe import BadRecipe, Recipe, load_recipe
-from training.trunk import part_network
+from training.trunk import keep_trunk, part_network
 
 UNVARIED = Augmentation(
     flip=0, rotate=0, shift=0, zoom=0, brightness=0, contrast=0, erase=0, mixup=0
@@ -39,6 +40,13 @@ def test_the_two_parts_are_the_network(recipe):
     faces = torch.randn(2, 3, 48, 48)
     with torch.no_grad():
         assert torch.equal(above(trunk(faces)), network(faces))
+
+
+def test_a_network_on_another_device_is_parted_alike(recipe):
+    network = build_network(recipe.network, **recipe.network_arguments)
+    lengths = [len(part) for part in part_network(network, recipe)]
+    # As on a GPU, a face on the CPU does not go through it; and this device every machine has.
+    assert [len(part) for part in part_network(network.to("meta"), recipe)] == lengths
 
 
 def test_what_learns_above_is_never_in_the_trunk(recipe):
@@ -94,6 +102,28 @@ def test_experiments_share_what_is_kept_and_a_resumed_run_goes_on_with_it(
     (resumed,) = fit(recipe, train, validation, tmp_path / "killed.ckpt", resume=True)
     for name, value in whole.network.state_dict().items():
         assert torch.equal(value, resumed.network.state_dict()[name]), name
+
+
+def test_two_processes_may_keep_the_same_at_once(recipe, train, validation, tmp_path, monkeypatch):
+    """As those of torchrun do, and two experiments that are begun together."""
+    trunk, _ = part_network(build_network(recipe.network, **recipe.network_arguments), recipe)
+    targets = train.targets(recipe.votes_weight)
+    others = []
+
+    def save_as_another_does(tensors, path):
+        save_file(tensors, path)
+        if not others:
+            others.append(path)
+            keep()
+
+    def keep():
+        return keep_trunk(trunk, recipe, train, targets, validation, tmp_path)
+
+    monkeypatch.setattr("training.trunk.save_file", save_as_another_does)
+    first = keep()
+    (file,) = tmp_path.iterdir()
+    assert file.suffix == ".safetensors"
+    assert torch.equal(keep().validation, first.validation)
 
 
 def test_what_cannot_be_parted_is_said(recipe, train, validation, tmp_path):
