@@ -8,6 +8,7 @@ Hub. Where its weights are left out, its figures can be compared all the same.
 
 import hashlib
 import json
+import os
 import tomllib
 from functools import cached_property
 from math import isclose
@@ -158,7 +159,7 @@ class Artifact:
             UnknownModel, HubError: as `members`.
         """
         beside = self.path.parent / name
-        there = (beside / "config.json").is_file()
+        there = os.path.isfile(beside / "config.json")  # `is_file` raises of a name too long
         member = Artifact(beside, name) if there else Artifact.find(name, progress=progress)
         if member.config.members:
             raise UnknownModel(f"{self.path}: its member {name} is an ensemble itself.")
@@ -390,7 +391,7 @@ def local_folders(name: str | Path) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for folder in (MODELS / name, RUNS / name, Path(name)):
-        if (folder / "config.json").is_file():
+        if os.path.isfile(folder / "config.json"):  # `is_file` raises of a name that is too long
             found.setdefault(folder.resolve(), folder)
     return list(found.values())
 

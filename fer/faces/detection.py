@@ -75,7 +75,7 @@ class Detector:
         for index, image in enumerate(images):
             scale = min(1.0, self.max_side / max(image.size))
             size = (round(image.width * scale), round(image.height * scale))
-            # The image pyramid has no level for less, and the package would fail on it.
+            # The image pyramid has no level for less, and the cascade would fail on it.
             if min(size) >= self.min_face:
                 groups[size].append(index)
         for size, indices in groups.items():

@@ -125,7 +125,8 @@ def _pyramid(photos: Tensor, scale: float) -> list[Level]:
     """Return the photos as given and, from this scale on, at every level."""
     height, width = photos.shape[2:]
     levels = [Level(1.0, _normalized(photos))]
-    while min(height, width) * scale >= PNET_WINDOW:
+    # By rounding, 47 * (12 / 47) is less than 12.
+    while min(height, width) * scale > PNET_WINDOW - 1e-6:
         # Even sides, so that the first network's pooling meets no lonely row or column.
         size = (2 * math.ceil(height * scale / 2), 2 * math.ceil(width * scale / 2))
         # Each from the one before, which has half the pixels, and not from the whole photo.

@@ -11,6 +11,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fer.compare.tables import BYTE_ORDER_MARKS, read_table
-from fer.errors import UnreadableTable, first_line
+from fer.errors import FerError, UnreadableTable, first_line
 from fer.files import read_regular
 from fer.scoring.folder import (
     DONT_CACHE,
@@ -91,7 +92,7 @@ def list_manifest(place: Place, table: pa.Table | None = None) -> Listing:
             a column that the output has, too.
     """
     if table is None:
-        with place.open() as file:
+        with table_errors(f"{place} cannot be read"), place.open() as file:
             frame = read_table(file, [], lower=False)
         table = pa.Table.from_pandas(frame.astype(object), preserve_index=False)
     column = path_column(table.schema)
@@ -126,6 +127,21 @@ def list_manifest(place: Place, table: pa.Table | None = None) -> Listing:
                 yield _entry(str(name), place.folder, carried)
 
     return Listing(walk, place.name, carried=types, total=lambda: len(table))
+
+
+@contextmanager
+def table_errors(what: str) -> Iterator[None]:
+    """Raise what Arrow or a file system raises in the block as an `UnreadableTable`.
+
+    Args:
+        what: is wrong then, as the beginning of a sentence.
+    """
+    try:
+        yield
+    except FerError:
+        raise
+    except Exception as error:  # each file system fails in its own library's ways
+        raise UnreadableTable(f"{what}: {first_line(error)}.") from error
 
 
 def path_column(schema: pa.Schema) -> str | None:

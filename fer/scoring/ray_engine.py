@@ -49,7 +49,7 @@ class Scorer:
     """One of the actors that hold the models."""
 
     def __init__(self, recognizer: Any) -> None:
-        """Take the model over; `recognizer` is a reference to one in Ray's store."""
+        """Take the model over; `recognizer` is a list of one reference, into Ray's store."""
         import ray
 
         torch.set_num_threads(1)

@@ -18,7 +18,7 @@ from fer.errors import UnreadableTable, first_line
 from fer.faces.images import HEAD
 from fer.files import MAX_BYTES, read_regular
 from fer.scoring.folder import Entry, Listing, fail, is_photo, leads_out, shown_name
-from fer.scoring.lists import BYTES, NO_VALUE, carried_types, list_manifest, path_column
+from fer.scoring.lists import BYTES, carried_types, list_manifest, path_column, table_errors
 from fer.scoring.places import Place
 
 MAX_HEADER = 1_000_000
@@ -63,8 +63,7 @@ def _walk_tar(listing: Listing, place: Place) -> Iterator[Entry]:
             file.seek(tar.offset)
             if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                 raise tarfile.ReadError(f"it is damaged or cut off at byte {tar.offset:,}")
-    except (tarfile.TarError, OSError, ValueError, RecursionError) as error:
-        # tarfile reads a header that only names the next one by recursion.
+    except Exception as error:  # tarfile's, which also exhausts the stack, and each file system's
         reason = getattr(error, "strerror", None) or first_line(error)
         yield Entry(place.short, partial(fail, errno.EIO, f"as a tar, {reason}"))
 
@@ -152,11 +151,8 @@ def list_tables(places: list[Place]) -> Listing:
                 f"{places[0]} has no column of images (struct{{bytes, path}} or bytes): give such "
                 "a file, or one manifest with a column path."
             )
-        try:
-            with places[0].open() as file:
-                table = pq.read_table(file)
-        except (pa.ArrowException, OSError) as error:
-            raise UnreadableTable(f"{places[0]} is damaged: {first_line(error)}.") from error
+        with table_errors(f"{places[0]} is damaged"), places[0].open() as file:
+            table = pq.read_table(file)
         return list_manifest(places[0], table)
     types = carried_types(places[0], schemas[0], leave_out={image})
     for place, schema in zip(places, schemas, strict=True):
@@ -193,11 +189,8 @@ def _holds_files(kind: pa.DataType) -> bool:
 
 
 def _schema(place: Place) -> pa.Schema:
-    try:
-        with place.open() as file:
-            schema = pq.read_schema(file)
-    except (pa.ArrowException, OSError) as error:
-        raise UnreadableTable(f"{place} is no Parquet file: {first_line(error)}.") from error
+    with table_errors(f"{place} is no Parquet file"), place.open() as file:
+        schema = pq.read_schema(file)
     if len(set(schema.names)) < len(schema.names):
         raise UnreadableTable(f"{place} has two columns of one name: leave one of them out.")
     return schema
@@ -212,14 +205,14 @@ def _walk_table(place: Place, image: str, types: dict[str, pa.DataType]) -> Iter
                 for cell, carried in zip(batch[image], values, strict=True):
                     yield _table_entry(place, row, cell.as_py(), carried)
                     row += 1
-    except (pa.ArrowException, OSError, *NO_VALUE) as error:
+    except Exception as error:  # Arrow's, and each file system's own
         reason = f"it is damaged from row {row:,} on ({first_line(error)})"
         yield Entry(f"{place.short}/{row}…", partial(fail, errno.EIO, reason))
 
 
 def _table_entry(place: Place, row: int, cell: object, carried: dict[str, object]) -> Entry:
     data, name = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
-    name = name if isinstance(name, str) else None
+    name = name.replace("\0", "\\0") if isinstance(name, str) else None
     path = f"{place.short}/{row}" + (f"/{name.rsplit('/', 1)[-1]}" if name else "")
     if data is not None:
         return Entry(path, partial(bytes, data), carried=carried)

@@ -101,6 +101,8 @@ def test_no_members_at_all_is_a_sentence(tmp_path):
 def test_a_missing_member_and_an_ensemble_as_member_are_named(tmp_path):
     with pytest.raises(UnknownModel, match="no model 'nowhere'"):
         Artifact(write(tmp_path / "a", ["nowhere"])).load_network()
+    with pytest.raises(UnknownModel, match="no model 'xxx"):
+        Artifact(write(tmp_path / "b", ["x" * 300])).load_network()  # longer than disks take
     # Of itself, it would never end.
     with pytest.raises(UnknownModel, match="member itself is an ensemble itself"):
         Artifact(write(tmp_path / "itself", ["itself"])).load_network()

@@ -79,6 +79,8 @@ def test_finds_shipped_models_and_folders(model, monkeypatch, tmp_path):
     assert Artifact.find(model).path == model
     with pytest.raises(UnknownModel, match=r"no model 'nope'.*cnn"):
         Artifact.find("nope")
+    with pytest.raises(UnknownModel, match="no model 'aaa"):
+        Artifact.find("a" * 300)  # longer than disks take
     assert list_models()[0] == DEFAULT_MODEL
     monkeypatch.setattr("fer.artifacts.store.MODELS", tmp_path)
     assert list_models() == ["tiny"]

@@ -66,6 +66,12 @@ def test_images_too_small_for_a_face_have_none(detector, size):
     assert detector.detect([Image.new("RGB", size, "red")]) == [[]]
 
 
+def test_a_photo_as_large_as_the_smallest_face_is_looked_at():
+    # 47 * (12 / 47) is less than 12 by rounding, and the first network looks at 12 pixels.
+    for side in (46, 47, 94, 147):
+        assert Detector(min_face=side).detect([Image.new("RGB", (side, side), "red")]) == [[]]
+
+
 def test_no_photos_give_no_results(detector):
     assert detector.detect([]) == []
 

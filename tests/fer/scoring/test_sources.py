@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.memory import MemoryFile
 from typer.testing import CliRunner
 
 from fer.cli import ERRORS, app
@@ -348,22 +349,63 @@ def test_a_table_of_images_carries_its_other_columns(face, tmp_path):
         {"bytes": None, "path": "beside.jpg"},
         {"bytes": None, "path": "../../etc/passwd"},
         {"bytes": None, "path": None},
+        {"bytes": None, "path": "zero\0byte.jpg"},
     ]
     (tmp_path / "beside.jpg").write_bytes(face)
-    source = images(tmp_path / "p.parquet", rows, label=[1, 2, 3, 4, 5], votes=[[1]] * 5)
+    source = images(tmp_path / "p.parquet", rows, label=[1, 2, 3, 4, 5, 6], votes=[[1]] * 6)
     done = score(source, "-o", tmp_path / "out.csv")
     assert done.exit_code == ERRORS, done.stderr
     table = pd.read_csv(tmp_path / "out.csv")
     assert table["path"].tolist() == [
         "p.parquet/0/a.jpg", "p.parquet/1", "p.parquet/2/beside.jpg", "p.parquet/3/passwd",
-        "p.parquet/4",
+        "p.parquet/4", "p.parquet/5/zero\\0byte.jpg",
     ]  # fmt: skip
-    assert table["status"].tolist() == ["ok", "error", "ok", "error", "error"]
-    assert table["label"].tolist() == [1, 2, 3, 4, 5]
+    assert table["status"].tolist() == ["ok", "error", "ok", "error", "error", "error"]
+    assert table["label"].tolist() == [1, 2, 3, 4, 5, 6]
     assert "votes" not in table
-    assert find_photos([str(source)]).total() == 5
+    assert find_photos([str(source)]).total() == 6
     with pytest.raises(UnreadableTable, match="another column label"):
         find_photos([str(source), str(images(tmp_path / "q.parquet", rows))])
+
+
+class ServerError(Exception):
+    """What a file system's own library raises, such as aiohttp of a 503: no `OSError`."""
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Return a function after which files behind URLs fail from that byte on."""
+
+    def fail_from(start):
+        def read(self, size=-1):
+            if self.tell() + max(size, 0) > start:
+                raise ServerError("503, the server is busy")
+            return io.BytesIO.read(self, size)
+
+        monkeypatch.setattr(MemoryFile, "read", read)
+
+    return fail_from
+
+
+def test_a_server_that_fails_on_the_way_through_a_shard_ends_the_shard(face, tmp_path, failing):
+    system = fsspec.filesystem("memory")
+    tar(tmp_path / "s.tar", [("a.jpg", face), ("b.jpg", face)])
+    system.pipe("/busy/s.tar", (tmp_path / "s.tar").read_bytes())
+    rows = [{"bytes": face, "path": None}] * 40
+    path = images(tmp_path / "t.parquet", rows)
+    system.pipe("/busy/t.parquet", path.read_bytes())
+    shard, table = find_photos(["memory://busy/s.tar"]), find_photos(["memory://busy/t.parquet"])
+    failing(tarfile.BLOCKSIZE)
+    found = contents(shard)
+    assert list(found) == ["s.tar/a.jpg", "s.tar"]
+    assert found["s.tar"] == "as a tar, 503, the server is busy"
+    assert "503, the server is busy" in contents(table)["t.parquet/0…"]
+    (tmp_path / "m.csv").write_text("path\na.jpg\n")
+    system.pipe("/busy/m.csv", (tmp_path / "m.csv").read_bytes())
+    failing(0)
+    for name in ("t.parquet", "m.csv"):
+        with pytest.raises(UnreadableTable, match=f"busy/{name} .*503, the server is busy"):
+            find_photos([f"memory://busy/{name}"])
 
 
 def test_limit_is_the_first_photos_and_the_rest_comes_later(face, tmp_path):
