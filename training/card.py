@@ -182,8 +182,11 @@ def eval_results(test: dict[str, Any]) -> list[EvalResult]:
 
 
 def confusion_picture(folder: Path) -> Image.Image:
-    """Draw the confusion matrix of the test images; each row's shares shade its cells."""
-    matrix = np.array(Artifact(folder).metrics["splits"]["test"]["plain"]["confusion_matrix"])
+    """Draw the confusion matrix of the test images; each row's shares shade its cells.
+
+    It is of the model's own views, as the tables of the card are, by FER-2013's label.
+    """
+    matrix = np.array(Artifact(folder).figures("test")["confusion_matrix"])
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     cell, left, top = 96, 150, 96
     side = cell * len(EMOTIONS)

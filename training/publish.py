@@ -127,7 +127,7 @@ def publish_model(
             api.create_repo(repo_id, private=private or None, exist_ok=True)
             if revision:
                 api.create_branch(repo_id, branch=revision, exist_ok=True)
-            refuse_foreign(api, repo_id, "model", "metrics.json", PUBLISHED)
+            refuse_foreign(api, repo_id, "model", "metrics.json", PUBLISHED, revision)
             commit = upload(api, repo_id, "model", staged, revision, create_pr)
     return str(commit.pr_url or commit.commit_url)
 
@@ -233,18 +233,25 @@ def log_in(repo_id: str) -> HfApi:
 
 
 def refuse_foreign(
-    api: HfApi, repo_id: str, kind: str, mark: str, ours: Sequence[str] = ("*",)
+    api: HfApi,
+    repo_id: str,
+    kind: str,
+    mark: str,
+    ours: Sequence[str] = ("*",),
+    revision: str | None = None,
 ) -> None:
     """Refuse a repository with other content: a publication replaces all that is there.
 
     Args:
         mark: a file that every repository of ours has.
         ours: patterns of the files that ours may have.
+        revision: the branch that is published to; `main` when left out.
 
     Raises:
         HubError: if it has other content.
     """
-    there = set(api.list_repo_files(repo_id, repo_type=kind)) - {".gitattributes", "README.md"}
+    files = api.list_repo_files(repo_id, repo_type=kind, revision=revision)
+    there = set(files) - {".gitattributes", "README.md"}
     foreign = sorted(
         name for name in there if not any(fnmatch.fnmatch(name, pattern) for pattern in ours)
     )

@@ -255,6 +255,16 @@ def test_a_repository_of_another_kind_is_not_overwritten(server, run, artifact):
     assert "a.bin" in api.list_repo_files("org/bert")
 
 
+def test_nor_is_a_branch_of_another_kind(server, run, artifact):
+    api = HfApi()
+    publish_model(artifact, "org/cnn")
+    api.create_branch("org/cnn", branch="notes")
+    add = [CommitOperationAdd("a.bin", b"\0")]
+    api.create_commit("org/cnn", add, commit_message="theirs", revision="notes")
+    assert "it holds a.bin" in refused(run, artifact, "--repo-id", "org/cnn", "--revision", "notes")
+    assert "a.bin" in api.list_repo_files("org/cnn", revision="notes")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

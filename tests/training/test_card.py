@@ -67,10 +67,11 @@ def test_the_picture_is_the_confusion_matrix(folder):
     assert (folder / name).stat().st_size < 50_000
 
 
-def test_a_darker_cell_is_a_larger_share(cnn_folder):
-    matrix = np.array(Artifact(cnn_folder).metrics["splits"]["test"]["plain"]["confusion_matrix"])
+def test_a_darker_cell_is_a_larger_share(folder):
+    # Of the answers that the tables beside it are of, the model's own.
+    matrix = np.array(Artifact(folder).figures("test")["confusion_matrix"])
     shares = (matrix / matrix.sum(axis=1, keepdims=True)).ravel()
-    picture = np.asarray(confusion_picture(cnn_folder).convert("L"), dtype=int)
+    picture = np.asarray(confusion_picture(folder).convert("L"), dtype=int)
     # The upper left corner of each cell, where nothing is written.
     corners = picture[100 : 100 + 96 * 7 : 96, 154 : 154 + 96 * 7 : 96].ravel()
     assert len(corners) == len(EMOTIONS) ** 2
