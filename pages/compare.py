@@ -46,7 +46,7 @@ if not found:
 with st.container(key="answer"):
     # It has its place before it is found: a column is there even when it is empty.
     (answer,) = st.columns(1)
-with st.container(horizontal=True, vertical_alignment="bottom"):
+with st.container(horizontal=True, vertical_alignment="bottom", key="choices"):
     measure = pick_measure(found)
     unseen = pick_images()
     emotion = st.selectbox("For", EMOTIONS, index=1, key="emotion", bind="query-params", width=140)
