@@ -31,6 +31,8 @@ from fer.stdout import printing
 EXCEL_MARK = b"\xef\xbb\xbf"
 """Before a table that is downloaded for Excel: without it, Excel reads UTF-8 as a code page."""
 NEEDS_QUOTES = frozenset(',"\r\n')
+LONGEST = 1_000_000
+"""Bytes of lines that one row may go over: a path and an error need far fewer."""
 
 
 def header(columns: Sequence[str] = COLUMNS) -> bytes:
@@ -195,10 +197,12 @@ def read_csv(path: Path, layout: Layout) -> Iterator[dict[str, Any]]:
     """
     with open(path, "rb") as file:
         for record in records(file, path, layout):
-            yield {
-                name: _value(name, text, layout)
-                for name, text in zip(layout.columns, record.fields, strict=True)
-            }
+            pairs = zip(layout.columns, record.fields, strict=True)
+            try:
+                row = {name: _value(name, text, layout) for name, text in pairs}
+            except ValueError as error:
+                raise changed(path, record.start) from error
+            yield row
 
 
 def _value(column: str, text: str, layout: Layout) -> str | int | float | None:
@@ -223,19 +227,23 @@ def records(file: BinaryIO, name: Path, layout: Layout = PHOTOS) -> Iterator[Rec
             return
         raise OutputRefused(f"{name} is not a table of this program: give another --output.")
     key = layout.columns.index(layout.key)
-    start, record = file.tell(), b""
+    start, record, quotes = file.tell(), bytearray(), 0
     for line in file:
         record += line
-        if record.count(b'"') % 2 or not record.endswith(b"\n"):
-            continue  # a line break inside quotes, or the torn end
+        quotes += line.count(b'"')
+        if quotes % 2 or not line.endswith(b"\n"):
+            # A line break inside quotes, or the torn end; of a whole table a quote too many.
+            if line.endswith(b"\n") and len(record) > LONGEST:
+                raise changed(name, start)
+            continue
         try:
             fields = next(csv.reader([record.decode()]))
-        except ValueError as error:
+        except (ValueError, csv.Error) as error:
             raise changed(name, start) from error
         if len(fields) != len(layout.columns):
             raise changed(name, start)
-        yield Record(start, record, fields[key], fields)
-        start, record = start + len(record), b""
+        yield Record(start, bytes(record), fields[key], fields)
+        start, record, quotes = start + len(record), bytearray(), 0
 
 
 def changed(name: Path, start: int) -> OutputRefused:

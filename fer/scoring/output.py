@@ -32,6 +32,11 @@ from fer.scoring.rows import Rows
 FORMAT = 2
 """Version of the rows' content. Raise it when that changes: older tables are not resumed then."""
 
+NEVER = {
+    errno.EACCES, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS,
+}  # fmt: skip
+"""What is wrong with an output that never could be written."""
+
 log = logging.getLogger(__name__)
 
 
@@ -190,7 +195,7 @@ def writing(path: Path) -> Iterator[None]:
         # pyarrow's own text says less than the system's.
         reason = os.strerror(error.errno) if error.errno else str(error)
         kept = " What is complete is kept; the same command goes on from there."
-        never = error.errno in (errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.EROFS)
+        never = error.errno in NEVER
         raise OutputFailed(f"{path} cannot be written: {reason}.{'' if never else kept}") from error
 
 

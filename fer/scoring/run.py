@@ -22,7 +22,7 @@ from fer.scoring.duplicates import OnceEngine
 from fer.scoring.folder import Entry, Listing, list_folder, local_path
 from fer.scoring.jsonl_output import JsonlOutput
 from fer.scoring.local import score_entries
-from fer.scoring.output import Output, OutputRefused, Run
+from fer.scoring.output import Output, OutputRefused, Run, writing
 from fer.scoring.parquet_output import ParquetOutput
 from fer.scoring.rows import PHOTOS, Layout, Rows, count_faces, safe_path
 from fer.wording import counted
@@ -196,18 +196,21 @@ def open_output(
             f"The output {path} must end in .csv, .jsonl or .parquet, or in / for a folder of "
             "Parquet, or be - for CSV on stdout."
         )
-    there = next(parent for parent in path.absolute().parents if parent.exists())
-    if not there.is_dir():
-        raise OutputRefused(f"The output {path} lies in {there}, which is a file: give another.")
-    options: Any = {"resume": resume, "retry_errors": retry_errors, "layout": layout}
-    if as_folder:
-        if path.exists() and not path.is_dir():
-            raise OutputRefused(f"The output {path} is a file: give a folder.")
-        return DatasetOutput(path, run, part_rows=part_rows, **options)
-    if path.exists() and not path.is_file():
-        what = "a folder" if path.is_dir() else "no regular file"
-        raise OutputRefused(f"The output {path} is {what}: give a file.")
-    return kinds[path.suffix.lower()](path, run, **options)
+    with writing(path):  # a name may be too long for the disk, or a folder closed
+        there = next((parent for parent in path.absolute().parents if parent.exists()), path)
+        if not there.is_dir():
+            raise OutputRefused(
+                f"The output {path} lies in {there}, which is a file: give another."
+            )
+        options: Any = {"resume": resume, "retry_errors": retry_errors, "layout": layout}
+        if as_folder:
+            if path.exists() and not path.is_dir():
+                raise OutputRefused(f"The output {path} is a file: give a folder.")
+            return DatasetOutput(path, run, part_rows=part_rows, **options)
+        if path.exists() and not path.is_file():
+            what = "a folder" if path.is_dir() else "no regular file"
+            raise OutputRefused(f"The output {path} is {what}: give a file.")
+        return kinds[path.suffix.lower()](path, run, **options)
 
 
 def refuse_source(output: str | Path, sources: Iterable[str | Path]) -> None:

@@ -3,6 +3,7 @@ import json
 import os
 import resource
 import signal
+import time
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha512
@@ -12,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from fer.scoring.csv_output import HEADER, CsvOutput, csv_lines
+from fer.scoring.csv_output import HEADER, CsvOutput, csv_lines, read_csv
 from fer.scoring.dataset_output import RUN as RUN_FILE
 from fer.scoring.dataset_output import SUCCESS, DatasetOutput
 from fer.scoring.jsonl_output import JsonlOutput
@@ -142,6 +143,39 @@ def test_a_table_that_another_program_changed_is_refused(tmp_path):
     with pytest.raises(OutputRefused, match="changed by another program"):
         open_output(path, RUN)
     assert path.read_bytes() == before
+
+
+def test_cells_that_another_program_changed_are_refused(tmp_path):
+    """A line end of another system, a cell larger than any, a quote too many in a long table."""
+    path = tmp_path / "t.csv"
+    line = csv_lines([{"path": "a.jpg", "status": "ok"}])
+    broken = line.replace(b"a.jpg", b"a\rb")
+    large = line.replace(b"a.jpg", b'"' + b"x" * 200_000 + b'"')
+    quoted = b'"' + line * 100_000
+    for changed in (broken, large, quoted):
+        write(CsvOutput, path, [photo(1)])
+        path.write_bytes(HEADER + changed + line)
+        began = time.monotonic()
+        with pytest.raises(OutputRefused, match="changed by another program"):
+            open_output(path, RUN)
+        assert time.monotonic() - began < 20
+        assert path.read_bytes() == HEADER + changed + line
+        path.unlink()
+
+
+def test_a_number_that_another_program_changed_is_refused(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes(HEADER + csv_lines([{"path": "a.jpg", "status": "ok", "x1": "1,5"}]))
+    with pytest.raises(OutputRefused, match="changed by another program"):
+        list(read_csv(path, PHOTOS))
+
+
+def test_an_output_that_no_disk_takes_is_refused(tmp_path):
+    with pytest.raises(OutputRefused, match="other files"):
+        open_output("/", RUN)
+    for name in ("a" * 300 + ".csv", "a" * 300 + ".parquet", "a" * 300 + "/", "a" * 300 + "/t.csv"):
+        with pytest.raises(OutputFailed, match="cannot be written"):
+            open_output(f"{tmp_path}/{name}", RUN)
 
 
 @pytest.mark.parametrize("name", ["t.txt", "t", "t.csv.gz"])
