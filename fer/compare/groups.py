@@ -21,7 +21,7 @@ def by_group(groups: Sequence[str], right: np.ndarray) -> pd.DataFrame:
         `high`, `p` of Fisher's exact test of the group against all other faces, and `p_corrected`
         for the number of groups (Holm 1979).
     """
-    names = np.asarray(groups, dtype=str)
+    names = np.asarray(groups, dtype=object)  # as text each would be as wide as the longest
     lines = []
     for name in dict.fromkeys(names.tolist()):
         inside = names == name

@@ -26,6 +26,8 @@ NOT_GIVEN = "not given"
 """The group of photos whose cell in a group's column is empty."""
 
 
+DEEPEST = 64
+"""Folders that are tried to be left out of a path: a cell may hold a hundred thousand."""
 NAMED = 3
 """Photos named for each reason, where none is left to compare."""
 
@@ -181,8 +183,9 @@ def _label(label: str) -> float:
 
 def _ends(path: str) -> Iterator[str]:
     """Yield a path whole, then without its first folder, without its first two, and so on."""
-    while path:
-        yield path
+    for _ in range(DEEPEST):
+        if path:
+            yield path
         path = path.partition("/")[2]
 
 

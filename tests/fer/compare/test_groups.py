@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.stats import fisher_exact
@@ -35,3 +37,15 @@ def test_chance_alone_seldom_makes_a_group_stand_out():
         groups = generator.choice(list("abcdefgh"), 400).tolist()
         found += (by_group(groups, generator.random(400) < 0.7)["p_corrected"] < 0.05).any()
     assert found <= 4
+
+
+def test_a_long_name_is_not_held_once_for_each_face():
+    groups = ["dim"] * 1000 + ["b" * 100_000]
+    tracemalloc.start()
+    try:
+        table = by_group(groups, np.ones(1001, dtype=bool))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert table["faces"].tolist() == [1000, 1]
+    assert most < 20_000_000

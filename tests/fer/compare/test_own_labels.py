@@ -1,6 +1,7 @@
 import io
 import random
 import time
+import tracemalloc
 import unicodedata
 
 import pandas as pd
@@ -304,3 +305,17 @@ def test_names_that_differ_in_capitals_are_two_photos():
     rows = [scored("a.jpg"), scored("A.jpg", "sad")]
     found = match([csv(rows)], labels("path,label\na.jpg,happy\nA.jpg,sad\n"))
     assert found.models[0].table["row"].tolist() == ["a.jpg", "A.jpg"]
+
+
+def test_a_path_of_folders_without_end_is_not_held_once_for_each():
+    """Sixty thousand of them in one cell were gigabytes."""
+    deep = "a/" * 8_000
+    tracemalloc.start()
+    try:
+        found = match([csv([scored(f"{deep}x.jpg"), scored("b/c/y.jpg")])],
+                      labels("path,label\nc/y.jpg,happy\n"))  # fmt: skip
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.models[0].table["row"].tolist() == ["b/c/y.jpg"]
+    assert most < 20_000_000
