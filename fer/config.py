@@ -4,7 +4,8 @@ import dataclasses
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from math import isfinite
+from typing import Any, get_type_hints
 
 from fer.emotions import EMOTIONS
 from fer.faces.preprocessing import VIEWS, Framing, Preprocessing, as_written_now
@@ -60,6 +61,13 @@ class ModelConfig:
         views = config.preprocessing.views
         if views not in VIEWS:
             raise ValueError(f"it knows no views {views!r}")
+        for name, kind in get_type_hints(Preprocessing, include_extras=True).items():
+            value = getattr(config.preprocessing, name)
+            for allowed in getattr(kind, "__metadata__", ()):
+                if value not in allowed:
+                    raise ValueError(f"its {name} is {allowed}, not {value}")
+        if not isfinite(config.preprocessing.mean):
+            raise ValueError(f"its mean is {config.preprocessing.mean}")
         if not 0 < config.temperature < float("inf"):
             raise ValueError(f"its temperature is {config.temperature}")
         if config.network == ENSEMBLE:

@@ -207,3 +207,15 @@ def test_a_git_lfs_pointer_is_named_as_one(sharded, model):
         (model / SHARDED).write_text("{}")
     with pytest.raises(UnknownModel, match="Git LFS pointer, not the weights: run `git lfs pull`"):
         Artifact(model).load_network()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"std": 0.0}, {"mean": float("nan")}, {"size": 0}, {"size": "48"}, {"channels": 0}],
+)
+def test_a_config_by_which_no_answer_is_a_number_is_refused(change):
+    """Without a spread to divide by, each probability was NaN, and nothing said so."""
+    values = json.loads(ModelConfig("cnn").to_json())
+    values["preprocessing"] |= change
+    with pytest.raises((ValueError, TypeError)):
+        ModelConfig.from_json(json.dumps(values))
