@@ -21,7 +21,7 @@ def severity_table(measured: Mapping[str, Robustness], measure: Measure) -> pd.D
     """
     lines = []
     for model, found in measured.items():
-        if measure not in found.images:
+        if not found.images.get(measure):
             continue
         images = found.images[measure]
         for corruption, counts in found.corrupted[measure].items():
