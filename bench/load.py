@@ -88,12 +88,13 @@ async def enter(browser: Browser, address: str) -> Page:
 
 async def work(page: Page, session: Session, until: float) -> None:
     """Upload and check, again and again until a time, once at least."""
+    heading = page.get_by_role("heading", name=f"{FACES} faces", exact=True)
     while not session.latencies or time.monotonic() < until:
         photo = session.next()
         start = time.perf_counter()
         await page.locator("input[type=file]").set_input_files([photo])
         try:
-            await page.get_by_role("heading", name=f"All {FACES} faces").wait_for()
+            await heading.wait_for()
             await page.get_by_role("figure", name="Probabilities by the model").wait_for()
         except TimeoutError as error:
             shown = await page.get_by_test_id("stApp").inner_text()
@@ -103,7 +104,7 @@ async def work(page: Page, session: Session, until: float) -> None:
         await page.get_by_role("button", name="Clear all photos").click()
         await page.get_by_text(INVITATION).wait_for()
         # What is shown of the last photo fades until the page's run has ended.
-        await page.get_by_role("heading", name=f"All {FACES} faces").wait_for(state="detached")
+        await heading.wait_for(state="detached")
 
 
 async def check(page: Page, session: Session, name: str) -> None:
