@@ -2,7 +2,9 @@
 
 import os
 import sys
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,17 @@ from fer.artifacts import MODELS
 from fer.recognizer import Recognizer
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@contextmanager
+def allocating_less_than(limit: int) -> Iterator[None]:
+    """Assert that Python's memory grows by less than so many bytes at any time in the block."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < limit
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.fixture(scope="session")

@@ -159,8 +159,9 @@ class Artifact:
             UnknownModel, HubError: as `members`.
         """
         beside = self.path.parent / name
-        there = os.path.isfile(beside / "config.json")  # `is_file` raises of a name too long
-        member = Artifact(beside, name) if there else Artifact.find(name, progress=progress)
+        member = (
+            Artifact(beside, name) if _is_model(beside) else Artifact.find(name, progress=progress)
+        )
         if member.config.members:
             raise UnknownModel(f"{self.path}: its member {name} is an ensemble itself.")
         return member
@@ -384,6 +385,11 @@ class Artifact:
                 )
 
 
+def _is_model(folder: Path) -> bool:
+    # `Path.is_file` raises of a name that is longer than disks take.
+    return os.path.isfile(folder / "config.json")
+
+
 def local_folders(name: str | Path) -> list[Path]:
     """Return the models' folders that a name may mean on this disk, the one it does mean first.
 
@@ -391,7 +397,7 @@ def local_folders(name: str | Path) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for folder in (MODELS / name, RUNS / name, Path(name)):
-        if os.path.isfile(folder / "config.json"):  # `is_file` raises of a name that is too long
+        if _is_model(folder):
             found.setdefault(folder.resolve(), folder)
     return list(found.values())
 

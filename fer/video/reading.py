@@ -150,10 +150,11 @@ class Video:
         What is damaged is left out, and `problem` says so afterwards.
         """
         last = end = -1.0
+        usual = 1 / self.rate
         for number, (time, frame) in enumerate(self._reader.decode()):
             # Streams joined by copying may jump back; a clock does not.
             last = max(time, last)
-            held = 1 / self.rate
+            held = usual
             if isinstance(frame, av.VideoFrame) and frame.time_base:  # the last may be for long
                 held = max(held, frame.duration * frame.time_base)
             end = last + float(held)
@@ -225,18 +226,22 @@ class _Streams:
         self.container.close()
 
     @property
+    def start(self) -> float:
+        """Seconds at which the container's clock begins."""
+        return (self.container.start_time or 0) / av.time_base
+
+    @property
     def duration(self) -> float | None:
         # Of a file that is cut off, an AVI's container states what is left of it.
         if self.container.format.name == "avi" and self.stream.frames:
             return float(self.stream.frames / self.rate)
         # Sound may go on after the picture: how long each is stands in the stream, Matroska's in
         # a tag, in which anything may stand.
-        start = (self.container.start_time or 0) / av.time_base
         if self.stream.duration:
             end = (self.stream.start_time or 0) + self.stream.duration
-            return float(end * self.tick) - start
+            return float(end * self.tick) - self.start
         # Matroska states its end by a clock that need not begin at 0.
-        start = start if "matroska" in self.container.format.name else 0.0
+        start = self.start if "matroska" in self.container.format.name else 0.0
         with suppress(ValueError):
             stated = pd.Timedelta(self.stream.metadata.get("DURATION", "NaT")).total_seconds()
             if stated > start:
@@ -250,7 +255,7 @@ class _Streams:
 
     def decode(self, near: float = 0.0) -> Iterator[tuple[float, av.VideoFrame | Image.Image]]:
         """Yield frames with their times, from the last before `near` on that needs no other."""
-        start = (self.container.start_time or 0) / av.time_base
+        start = self.start
         # AVI knows no presentation times, only which frame of its steady rate a packet is for.
         clock = _Steps() if self.container.format.name == "avi" else None
         if near and not clock:

@@ -1,5 +1,3 @@
-import tracemalloc
-
 import numpy as np
 import pytest
 
@@ -10,6 +8,7 @@ from fer.compare.selective import (
     risk_coverage,
     threshold_for,
 )
+from tests.conftest import allocating_less_than
 
 CONFIDENCE = np.array([0.5, 0.9, 0.8, 0.6])
 RIGHT = np.array([True, True, False, True])
@@ -65,10 +64,5 @@ def test_the_interval_holds_one_sample_of_the_faces_at_a_time():
     """All at once, those of a visitor's million faces took sixteen gigabytes."""
     generator = np.random.default_rng(0)
     confidence, right = generator.random(5000), generator.random(5000) < 0.5
-    tracemalloc.start()
-    try:
+    with allocating_less_than(5_000_000):
         area_interval(confidence, right)
-        _, most = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert most < 5_000_000
