@@ -222,6 +222,49 @@ def _numbers(costs: Sequence[float], accuracies: Sequence[float]) -> list[str]:
     return [", ".join(map(str, groups.get(place, []))) for place in range(len(costs))]
 
 
+# Pixels: the plot of a cost as it is on a phone, and there a mark, a line of text and a digit.
+PHONE, MARK, LINE, DIGIT = (270, 420), 11, 13, 6.5
+PLACES = {
+    f"{vertical} {side}".strip(): (right, up)
+    for side, right in (("right", 1), ("left", -1), ("center", 0))
+    for vertical, up in (("middle", 0), ("top", 1), ("bottom", -1))
+    if right or up
+}
+"""Where a number can stand beside its mark, and in which direction that is."""
+
+
+def _places(xs: Sequence[float], ys: Sequence[float], texts: Sequence[str]) -> list[str]:
+    """Return of `PLACES` one a number, so that on a phone the least of them lies on another.
+
+    Each takes in turn what is best while the others stay, until none wants to move.
+
+    Args:
+        xs, ys: of the marks, as shares of the plot's width and height.
+        texts: the numbers; of an empty one the place does not matter.
+    """
+    marks = np.column_stack([xs, ys]) * PHONE
+    halves = np.array([[len(text) * DIGIT, LINE if text else 0] for text in texts]) / 2
+    ways = np.array(list(PLACES.values()))
+    chosen = np.zeros(len(texts), dtype=int)
+
+    for _ in texts:
+        before = chosen.copy()
+        for i, half in enumerate(halves):
+            numbers = marks + ways[chosen] * (halves + MARK / 2 + 1)
+            rest = np.arange(len(texts)) != i
+            here = marks[i] + ways * (half + MARK / 2 + 1)
+            beyond = (abs(here / PHONE - 0.5) + half / PHONE > 0.5).any(axis=-1)
+            shared = (half + halves[rest] - abs(here[:, None] - numbers[rest])).clip(0)
+            lost = shared.prod(axis=-1).sum(axis=-1) + beyond * 1e3
+            # A number that is as near to another mark would be taken for that one's.
+            away = np.linalg.norm((abs(here[:, None] - marks[rest]) - half).clip(0), axis=-1)
+            lost += 8 * (MARK - away).clip(0).sum(axis=-1)
+            chosen[i] = lost.argmin()
+        if (chosen == before).all():
+            break
+    return [list(PLACES)[place] for place in chosen]
+
+
 def cost_against_accuracy(
     table: pd.DataFrame, cost: str, title: str, colours: Mapping[str, str]
 ) -> go.Figure:
@@ -249,6 +292,18 @@ def cost_against_accuracy(
     )
     ranked = table.sort_values("accuracy", ascending=False)
     written = _numbers(ranked[cost].tolist(), ranked["accuracy"].tolist())
+    low, high = np.log10([table[cost].min(), table[cost].max()])
+    room = 0.1 * max(high - low, 0.5)
+    across = (low - room, high + 2 * room)  # numbers side by side are wide
+    people = (HUMAN_ACCURACY - HUMAN_SPREAD, HUMAN_ACCURACY + HUMAN_SPREAD)
+    low, high = min(people[0], table["low"].min()), max(people[1], table["high"].max())
+    room = 0.05 * (high - low)
+    upright = (low - room, high + room)
+    places = _places(
+        (np.log10(ranked[cost]) - across[0]) / (across[1] - across[0]),
+        (ranked["accuracy"] - upright[0]) / (upright[1] - upright[0]),
+        written,
+    )
     for number, line in enumerate(ranked.to_dict("records"), start=1):
         figure.add_trace(
             go.Scatter(
@@ -259,14 +314,17 @@ def cost_against_accuracy(
                     "symmetric": False,
                     "array": [line["high"] - line["accuracy"]],
                     "arrayminus": [line["accuracy"] - line["low"]],
-                    "thickness": 1.5,
+                    "thickness": 1,
+                    "width": 3,
+                    "color": GREY,
                 },
                 mode="markers+text",
                 text=[written[number - 1]],
-                textposition="top right",
+                textposition=places[number - 1],
+                textfont_size=11,
                 cliponaxis=False,
                 marker={
-                    "size": 11,
+                    "size": MARK,
                     "color": colours[line["model"]],
                     "symbol": "circle" if line["front"] else "circle-open",
                     "line": {"width": 0 if line["front"] else 2},
@@ -278,21 +336,18 @@ def cost_against_accuracy(
             )
         )
     figure.add_hrect(
-        y0=HUMAN_ACCURACY - HUMAN_SPREAD,
-        y1=HUMAN_ACCURACY + HUMAN_SPREAD,
+        y0=people[0],
+        y1=people[1],
         fillcolor=GREY,
         opacity=0.12,
         line_width=0,
         name=f"people, {HUMAN_ACCURACY:.0%} ± {HUMAN_SPREAD:.0%}",
         showlegend=True,
     )
-    low, high = np.log10([table[cost].min(), table[cost].max()])
-    room = 0.15 * max(high - low, 0.5)
-    limits = [low - room, high + 2 * room]  # the numbers stand to the right
-    figure.update_xaxes(title=title, type="log", range=limits, fixedrange=True)
-    figure.update_yaxes(title="test accuracy", tickformat=".0%", fixedrange=True)
+    figure.update_xaxes(title=title, type="log", range=across, fixedrange=True)
+    figure.update_yaxes(title="test accuracy", tickformat=".0%", range=upright, fixedrange=True)
     rows = len(figure.data) + 1  # of the legend on a phone
-    return finish(figure, height=340 + 19 * rows, **LEGEND_BELOW)
+    return finish(figure, height=105 + PHONE[1] + 19 * rows, **LEGEND_BELOW)
 
 
 def learning_curves(

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import shutil
+from itertools import combinations
 
 import pandas as pd
 import pytest
@@ -210,6 +211,30 @@ def test_a_phone_shows_the_whole_legend_and_none_of_it_on_the_plot(browser, addr
         assert plot["y"] + plot["height"] < name["y"]
         assert name["y"] + name["height"] <= whole["y"] + whole["height"]
         assert name["x"] + name["width"] <= whole["x"] + whole["width"]
+    context.close()
+
+
+@pytest.mark.parametrize("measure", ["FER-2013's label", "FER%2B votes"])
+@pytest.mark.parametrize(
+    ("width", "cost"), [(390, "multiply-adds"), (390, "MB"), (1280, "training minutes")]
+)
+def test_no_number_of_a_shipped_model_lies_on_another(browser, address, width, cost, measure):
+    context = browser.new_context(viewport={"width": width, "height": 844})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{address}/compare?view=Cost&cost={cost}&measure={measure}")
+    page.locator(".js-plotly-plot .textpoint").first.wait_for()
+    page.locator(IDLE).wait_for()
+    numbers = page.locator(".js-plotly-plot .textpoint text").all()
+    boxes = [number.bounding_box() for number in numbers if number.text_content()]
+    assert len(boxes) > 10
+    for one, other in combinations(boxes, 2):
+        shared = [
+            min(one[start] + one[size], other[start] + other[size]) - max(one[start], other[start])
+            for start, size in (("x", "width"), ("y", "height"))
+        ]
+        # A digit is some 6 pixels less high than its line.
+        assert shared[0] <= 0 or shared[1] <= 6, (one, other)
     context.close()
 
 
