@@ -1,5 +1,6 @@
 """Fixtures: real faces, real models, and FER-2013 where it is at hand."""
 
+import functools
 import os
 import sys
 import tracemalloc
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import skimage.data
 from PIL import Image
+from streamlit.components.v2 import manifest_scanner
 
 from fer.artifacts import MODELS
 from fer.recognizer import Recognizer
@@ -26,6 +28,15 @@ def allocating_less_than(limit: int) -> Iterator[None]:
         assert tracemalloc.get_traced_memory()[1] < limit
     finally:
         tracemalloc.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _components_are_looked_for_once() -> Iterator[None]:
+    """Each AppTest reads what every installed package says of itself, a third of a second long."""
+    once = functools.cache(manifest_scanner.scan_component_manifests)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", once)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ TIMEOUT = 180  # seconds; the first run imports torch
 
 def open_page(models: list[str], view: str, **choices: str) -> AppTest:
     """Open the comparison page at an address, as a browser would."""
-    app = AppTest.from_file(str(APP), default_timeout=TIMEOUT).run()
+    app = AppTest.from_file(str(APP), default_timeout=TIMEOUT)
     app.query_params.update({"models": models, "view": view, **choices})
     app.switch_page("pages/compare.py").run()
     assert not app.exception, app.exception
@@ -200,9 +200,10 @@ def mean_risk(confidence: np.ndarray, wrong: np.ndarray) -> float:
     """Return the mean, over the images, of the risk where all surer ones are answered, too."""
     if not len(wrong):  # an emotion that the model never names
         return math.nan
-    _, place = np.unique(-confidence, return_inverse=True)
-    images, missed = np.bincount(place), np.bincount(place, weights=wrong)
-    return float(images @ (missed.cumsum() / images.cumsum()) / len(wrong))
+    order = np.argsort(-confidence)
+    falling, missed = -confidence[order], wrong[order].cumsum()
+    answered = np.searchsorted(falling, falling, side="right")  # equal ones are answered together
+    return float((missed[answered - 1] / answered).mean())
 
 
 def check_people(models: dict[str, Recomputed], name_of_measure: str) -> None:

@@ -40,8 +40,7 @@ def area_under_risk(confidence: np.ndarray, right: np.ndarray) -> float:
 
     Faces of equal confidence are answered together, so that no order of theirs is preferred.
     """
-    _, answered, wrong = _steps(confidence, right)
-    return float(np.diff(answered, prepend=0) @ (wrong / answered) / len(confidence))
+    return _area(_ranks(confidence), right)
 
 
 def area_interval(confidence: np.ndarray, right: np.ndarray, seed: int = 0) -> tuple[float, float]:
@@ -52,8 +51,8 @@ def area_interval(confidence: np.ndarray, right: np.ndarray, seed: int = 0) -> t
     if len(confidence) < 2:
         return np.nan, np.nan
     result = bootstrap(
-        (confidence, right),
-        area_under_risk,
+        (_ranks(confidence), right),  # sorted once, and not once a sample
+        _area,
         paired=True,
         vectorized=False,
         n_resamples=RESAMPLES,
@@ -82,6 +81,18 @@ def threshold_for(confidence: np.ndarray, right: np.ndarray, wanted: float) -> f
     threshold, answered, wrong = _steps(confidence, right)
     enough = np.flatnonzero(answered - wrong >= wanted * answered)
     return float(threshold[enough[-1]]) if len(enough) else None
+
+
+def _ranks(confidence: np.ndarray) -> np.ndarray:
+    """Return each face's rank by falling confidence, from 0; equal ones share theirs."""
+    return np.unique(-confidence, return_inverse=True)[1]
+
+
+def _area(ranks: np.ndarray, right: np.ndarray) -> float:
+    """Return `area_under_risk` by the faces' ranks, some of which a sample may lack."""
+    faces = np.bincount(ranks)
+    wrong = np.bincount(ranks, weights=~right.astype(bool))
+    return float(faces @ (wrong.cumsum() / np.maximum(faces.cumsum(), 1)) / len(ranks))
 
 
 def _steps(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

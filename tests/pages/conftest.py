@@ -14,14 +14,19 @@ def jpeg(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
+def new_visitor() -> AppTest:
+    """Return the app before its first page opens."""
+    return AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+
+
 def open_app() -> AppTest:
     """Open the app as a new visitor."""
-    return AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
+    return new_visitor().run()
 
 
 def open_page(page: str, **address: object) -> AppTest:
     """Open one of `pages/` as a new visitor, by a link with these parameters."""
-    app = open_app()
+    app = new_visitor()
     app.query_params.update(address)
     app.switch_page(f"pages/{page}.py").run()
     assert not app.exception
