@@ -10,10 +10,12 @@ import csv
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from fer.columns import Status
+from fer.errors import OutputFailed
 from fer.files import replacing
 from fer.scoring.output import (
     Output,
@@ -121,6 +123,13 @@ class CsvOutput(Output):
         return header(self.layout.columns)
 
     def _lines(self, rows: Rows) -> bytes:
+        longest = csv.field_size_limit()
+        for name, value in chain.from_iterable(row.items() for row in rows):
+            if isinstance(value, str) and len(value) > longest:  # it would not be read back
+                raise OutputFailed(
+                    f"{self.path} cannot be written: a cell of {name} has more than {longest:,} "
+                    "characters, and CSV is not read with such: give --output a .parquet or .jsonl."
+                )
         return csv_lines(rows, self.layout.columns)
 
     def _records(self, file: BinaryIO) -> Iterator["Record"]:

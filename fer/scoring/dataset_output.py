@@ -7,13 +7,20 @@ in it twice. `_SUCCESS` (Hadoop's and Spark's convention) appears once no photo 
 """
 
 import os
+import re
 import time
 from pathlib import Path
 
 import pyarrow as pa
 
 from fer.scoring.output import OutputRefused, Paths, Run, Sidecar, lock, writing
-from fer.scoring.parquet_output import ParquetOutput, drop_errors, read_whole, replace_table
+from fer.scoring.parquet_output import (
+    ParquetOutput,
+    drop_errors,
+    part_number,
+    read_whole,
+    replace_table,
+)
 from fer.scoring.rows import PHOTOS, Layout, Rows
 
 PART_ROWS = 100_000
@@ -24,6 +31,8 @@ SECONDS = 60.0
 more than that."""
 
 SUCCESS, RUN = "_SUCCESS", "_run.json"
+OURS = re.compile(rf"_?part-\d+\.parquet(\.new)?|{SUCCESS}|{re.escape(RUN)}(\.new)?")
+"""Names of files in such a folder."""
 
 
 class DatasetOutput(ParquetOutput):
@@ -51,8 +60,7 @@ class DatasetOutput(ParquetOutput):
         self.growing: list[pa.Table] = []
         sidecar = Sidecar(path, path / RUN)
         there = [file.name for file in path.glob("*")]
-        ours = [name for name in there if name.startswith(("part-", "_part-", SUCCESS, RUN))]
-        if foreign := sorted(set(there) - set(ours)):
+        if foreign := sorted(name for name in there if not OURS.fullmatch(name)):
             raise OutputRefused(f"{path} holds other files ({foreign[0]}): give a new folder.")
         going_on = resume and any(name.startswith("part-") for name in there)
         if going_on:
@@ -97,7 +105,7 @@ class DatasetOutput(ParquetOutput):
 
     def _go_on_with_last(self) -> None:
         files = self._part_files()
-        last = int(files[-1].stem.removeprefix("part-")) if files else 0
+        last = part_number(files[-1]) if files else 0
         self.next_part = last + 1
         if files and len(table := read_whole(files[-1])) < self.part_rows:
             self.growing, self.next_part = [table], last

@@ -75,9 +75,9 @@ class ParquetOutput(Output):
                     sidecar.write(run)
                 joined = self._last_joined()
                 for part in self._part_files():
-                    if _number(part) <= joined:  # killed after joining it, before removing it
+                    if part_number(part) <= joined:  # killed after joining it, before removing it
                         part.unlink()
-                self.next_part = max([joined, *map(_number, self._part_files())]) + 1
+                self.next_part = max([joined, *map(part_number, self._part_files())]) + 1
                 if retry_errors:
                     for file in self._files():
                         drop_errors(file)
@@ -135,7 +135,7 @@ class ParquetOutput(Output):
         )
 
     def _part_files(self) -> list[Path]:
-        return sorted(self.parts.glob("*.parquet"))
+        return sorted(self.parts.glob("*.parquet"), key=part_number)
 
     def _files(self) -> list[Path]:
         return [*([self.path] if self.path.exists() else []), *self._part_files()]
@@ -162,8 +162,9 @@ def read_parquet(file: Path) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _number(part: Path) -> int:
-    return int(part.stem)
+def part_number(part: Path) -> int:
+    """Return a part's number, which in time has more digits than its name was filled up to."""
+    return int(part.stem.removeprefix("part-"))
 
 
 def _open(file: Path) -> pq.ParquetFile:

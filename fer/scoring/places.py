@@ -24,7 +24,7 @@ class Place:
     """A file that photos come from."""
 
     name: str
-    """Its absolute path, or its URL."""
+    """Its absolute path, or its URL; of a link where it lies itself."""
     path: str
     """As its file system calls it."""
     system: Any = None
@@ -42,7 +42,8 @@ class Place:
             if not os.path.isfile(path):
                 what = "is no regular file" if os.path.exists(path) else "does not exist"
                 raise UnknownFolder(f"{path} {what}.")
-            return [cls(os.path.realpath(path), os.path.abspath(path))]
+            # Where a link lies, and not what it leads to: the Hub's cache links to nameless blobs.
+            return [cls(str(path.parent.resolve() / path.name), os.path.abspath(path))]
         with remote_errors(source):
             system, path_there = fsspec.core.url_to_fs(source, **DONT_CACHE)
             found = sorted(system.glob(path_there)) if "*" in source else [path_there]
