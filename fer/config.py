@@ -5,10 +5,11 @@ import json
 import re
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 from fer.emotions import EMOTIONS
 from fer.faces.preprocessing import VIEWS, Framing, Preprocessing, as_written_now
+from fer.ranges import Range
 
 ENSEMBLE = "ensemble"
 """What stands for the network of a model that is made of others."""
@@ -30,7 +31,7 @@ class ModelConfig:
     preprocessing: Preprocessing = Preprocessing()
     temperature: float = 1.0
     """Divides the logits before softmax; fitted on the validation images."""
-    threshold: float = 0.0
+    threshold: Annotated[float, Range(0, 1)] = 0.0
     """The probability from which on an answer is certain: of the validation faces that are named
     so, nine of ten are right by the FER+ votes. 0 where it was not measured."""
     purpose: str = ""
@@ -61,11 +62,11 @@ class ModelConfig:
         views = config.preprocessing.views
         if views not in VIEWS:
             raise ValueError(f"it knows no views {views!r}")
-        for name, kind in get_type_hints(Preprocessing, include_extras=True).items():
-            value = getattr(config.preprocessing, name)
-            for allowed in getattr(kind, "__metadata__", ()):
-                if value not in allowed:
-                    raise ValueError(f"its {name} is {allowed}, not {value}")
+        for part in (config, config.preprocessing, framing):
+            _check_ranges(part)
+        for name, kind in (("network", str), ("network_arguments", dict), ("purpose", str)):
+            if not isinstance(value := getattr(config, name), kind):
+                raise ValueError(f"its {name} is {value!r}")
         if not isfinite(config.preprocessing.mean):
             raise ValueError(f"its mean is {config.preprocessing.mean}")
         if not 0 < config.temperature < float("inf"):
@@ -80,6 +81,15 @@ class ModelConfig:
     def members(self) -> list[str]:
         """The models an ensemble is made of, by name or Hub id; of any other model none."""
         return self.network_arguments["members"] if self.network == ENSEMBLE else []
+
+
+def _check_ranges(part: Any) -> None:
+    for name, kind in get_type_hints(type(part), include_extras=True).items():
+        value = getattr(part, name)
+        for allowed in getattr(kind, "__metadata__", ()):
+            number = int if get_args(kind)[0] is int else (int, float)
+            if not isinstance(value, number) or value not in allowed:
+                raise ValueError(f"its {name} is {allowed}, not {value!r}")
 
 
 def _check_members(members: Any) -> None:

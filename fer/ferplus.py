@@ -25,8 +25,16 @@ ANSWERS = (
 OF_EMOTIONS = [ANSWERS.index(emotion) for emotion in EMOTIONS]
 """Where the answer that names each of `fer.emotions.EMOTIONS` stands in `ANSWERS`."""
 
+MOST_VOTES = 127
+"""What an int8 holds; there are ten."""
+
 NO_MAJORITY = -1
 """Stands for the label of an image on which the annotators do not agree on an emotion."""
+
+
+def are_counts(votes: np.ndarray) -> np.ndarray:
+    """Say of each number of votes whether it is whole and an int8 holds it; of text, it is not."""
+    return np.isin(votes, range(MOST_VOTES + 1))
 
 
 def majority(votes: np.ndarray) -> np.ndarray:

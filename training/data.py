@@ -20,13 +20,11 @@ from fer.compare.fer2013 import OFFICIAL_CLASSES
 from fer.emotions import EMOTIONS
 from fer.errors import FerError, first_line
 from fer.faces.preprocessing import FACE_SIZE
-from fer.ferplus import ANSWERS, NO_MAJORITY, OF_EMOTIONS, Measure, majority
+from fer.ferplus import ANSWERS, NO_MAJORITY, OF_EMOTIONS, Measure, are_counts, majority
 
 SPLITS = ("train", "validation", "test")
 WITHOUT_VOTES = "choose_by=label votes_weight=0"
 """What makes a recipe that learns and chooses by the FER+ votes one of FER-2013's label."""
-MOST_VOTES = 127
-"""What an int8 holds; there are ten."""
 OFFICIAL_COUNTS = {name: sum(counts) for name, counts in OFFICIAL_CLASSES.items()}
 
 
@@ -144,11 +142,6 @@ def load_split(folder: Path, split: str) -> Split:
         votes=torch.tensor(votes, dtype=torch.int8),
         rows=torch.tensor(rows),
     )
-
-
-def are_counts(votes: np.ndarray) -> np.ndarray:
-    """Say of each number of votes whether it is whole and an int8 holds it; of text, it is not."""
-    return np.isin(votes, range(MOST_VOTES + 1))
 
 
 def _decode(png: bytes) -> np.ndarray:

@@ -27,7 +27,7 @@ from fer.emotions import EMOTIONS, emotion_number
 from fer.errors import UnreadableImage, first_line
 from fer.faces.images import HEAD, read_image
 from fer.faces.preprocessing import FACE_SIZE
-from fer.ferplus import ANSWERS
+from fer.ferplus import ANSWERS, are_counts
 from fer.files import is_lfs_pointer, read_regular
 from fer.scoring.folder import is_aside, is_photo
 from fer.wording import counted
@@ -36,7 +36,6 @@ from training.data import (
     SPLITS,
     WITHOUT_VOTES,
     BadData,
-    are_counts,
     load_split,
 )
 

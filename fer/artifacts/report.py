@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from fer.columns import PROBABILITIES
 from fer.emotions import EMOTIONS
 from fer.errors import UnknownModel, first_line
-from fer.ferplus import ANSWERS, majority
+from fer.ferplus import ANSWERS, are_counts, majority
 
 CALIBRATION_BINS = 15
 """Of equal width, into which answers are sorted by their confidence to measure calibration."""
@@ -39,21 +39,20 @@ def read_predictions(path: Path) -> pd.DataFrame:
         voted = VOTES in pq.read_schema(path).names
         table = pd.read_parquet(path, columns=[*columns, *([VOTES] if voted else [])])
         probabilities = table[PROBABILITIES].to_numpy(dtype=float)
-        labels = table["label"].to_numpy(dtype=int)
-        votes = np.array(table[VOTES].tolist(), dtype=int) if voted else None
+        votes = np.array(table[VOTES].tolist()) if voted else None
     except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
         raise UnknownModel(f"{path} cannot be read: {first_line(error)}.") from error
     if not len(table):
         problem = "is empty"
     elif table["row"].duplicated().any():
         problem = "names a row twice"
-    elif not np.isin(labels, range(len(EMOTIONS))).all():
+    elif not np.isin(table["label"], range(len(EMOTIONS))).all():
         problem = f"has labels outside 0 to {len(EMOTIONS) - 1}"
     elif not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3) or (probabilities < 0).any():
         problem = "has probabilities that do not sum to 1"
     elif votes is None:
         return table
-    elif votes.shape != (len(table), len(ANSWERS)):
+    elif votes.shape != (len(table), len(ANSWERS)) or not are_counts(votes).all():
         problem = f"has votes that are not {len(ANSWERS)} counts an image"
     else:
         return table.assign(majority=majority(votes))
@@ -71,10 +70,12 @@ def read_history(path: Path) -> pd.DataFrame:
     """
     try:
         table = pd.read_csv(path)
-        return table.astype({"epoch": int, "train_loss": float, "validation_accuracy": float})
+        # Int64 refuses what int would cut to a whole number.
+        table = table.astype({"epoch": "Int64", "train_loss": float, "validation_accuracy": float})
+        return table.astype({"epoch": int})
     except OSError as error:
         raise UnknownModel(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError) as error:  # pandas' own errors are ValueErrors
+    except (ValueError, KeyError, TypeError) as error:  # pandas' own errors are ValueErrors
         raise UnknownModel(f"{path} cannot be read: {first_line(error)}.") from error
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from statistics import median
 from time import perf_counter, sleep
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 
 from fer.artifacts.store import Artifact
+from fer.errors import UnknownModel
 from fer.faces.preprocessing import FACE_SIZE
 from fer.networks import answer
 
@@ -39,9 +41,23 @@ class Timing:
 
     @classmethod
     def published(cls, artifact: Artifact) -> "Timing | None":
-        """Return what a model's `metrics.json` states, if it states a time."""
+        """Return what a model's `metrics.json` states, if it states a time.
+
+        Raises:
+            UnknownModel: if it is no time, or the file is missing or damaged.
+        """
         stated = artifact.get("timing")
-        return cls(**stated) if isinstance(stated, dict) else None
+        if not isinstance(stated, dict):
+            return None
+        try:
+            timing = cls(**stated)
+            if not isfinite(timing.milliseconds + timing.slowest + timing.load):
+                raise ValueError("a number is none")
+        except (TypeError, ValueError) as error:
+            raise UnknownModel(
+                f"{artifact.path / 'metrics.json'} states no time that can be read: {error}."
+            ) from error
+        return timing
 
     @property
     def busy(self) -> bool:

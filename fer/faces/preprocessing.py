@@ -31,12 +31,12 @@ class Framing:
     measures them again.
     """
 
-    side: float = 0.88
+    side: Annotated[float, Range(0.1, 10)] = 0.88
     """Side of the square crop in heights of the face box."""
-    centre_x: float = 0.49
-    """Where the box's centre sits in the crop, from its left edge (0 to 1)."""
-    centre_y: float = 0.525
-    """Where the box's centre sits in the crop, from its top edge (0 to 1)."""
+    centre_x: Annotated[float, Range(0, 1)] = 0.49
+    """Where the box's centre sits in the crop, from its left edge."""
+    centre_y: Annotated[float, Range(0, 1)] = 0.525
+    """Where the box's centre sits in the crop, from its top edge."""
 
     def square(self, box: Box, width: int, height: int) -> Box:
         """Return the square to cut out around a face, in pixels.

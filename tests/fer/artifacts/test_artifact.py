@@ -116,11 +116,12 @@ def test_votes_that_contradict_the_predictions_are_refused(folder):
         Artifact(folder).check_figures()
 
 
-def test_votes_that_are_none_are_refused(folder):
+@pytest.mark.parametrize("votes", [[1, 2], [0.5] * 10, [-1] + [1] * 9, [None] + [1] * 9])
+def test_votes_that_are_none_are_refused(votes, folder):
     with_votes(folder)
-    rewrite(folder, lambda table: table.assign(ferplus_votes=[[1, 2]] * len(table)))
+    rewrite(folder, lambda table: table.assign(ferplus_votes=[votes] * len(table)))
     with pytest.raises(UnknownModel, match="votes that are not 10 counts"):
-        Artifact(folder).check_figures()
+        Artifact(folder).predictions  # noqa: B018
 
 
 def rewrite(folder, change):
@@ -143,6 +144,10 @@ def a_row_twice(folder):
 
 def a_strange_label(folder):
     rewrite(folder, lambda table: table.assign(label=table["label"].replace(6, 7)))
+
+
+def a_share_of_a_label(folder):
+    rewrite(folder, lambda table: table.assign(label=table["label"] + 0.25))
 
 
 def no_sum(folder):
@@ -195,6 +200,7 @@ def read_all(folder):
         (no_rows, "is empty"),
         (a_row_twice, "names a row twice"),
         (a_strange_label, "labels outside 0 to 6"),
+        (a_share_of_a_label, "labels outside 0 to 6"),
         (no_sum, "do not sum to 1"),
         (not_a_number, "do not sum to 1"),
         (other_labels, r"metrics\.json states \d+ of 3589"),
@@ -213,7 +219,10 @@ def test_damage_is_one_sentence(damage, named, folder):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", [None, "", "epoch,loss\n1,2\n", 'epoch,"\n1'])
+PART_OF_AN_EPOCH = "epoch,train_loss,validation_accuracy\n1.5,1,1\n"
+
+
+@pytest.mark.parametrize("text", [None, "", "epoch,loss\n1,2\n", 'epoch,"\n1', PART_OF_AN_EPOCH])
 def test_a_missing_history_leaves_the_rest(text, folder):
     (folder / "history.csv").unlink()
     if text is not None:

@@ -219,3 +219,26 @@ def test_a_config_by_which_no_answer_is_a_number_is_refused(change):
     values["preprocessing"] |= change
     with pytest.raises((ValueError, TypeError)):
         ModelConfig.from_json(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"threshold": "0.5"}, "its threshold is from 0 to 1, not '0.5'"),
+        ({"threshold": float("nan")}, "its threshold is from 0 to 1, not nan"),
+        ({"network": ["cnn"]}, r"its network is \['cnn'\]"),
+        ({"network_arguments": ["blocks"]}, r"its network_arguments is \['blocks'\]"),
+        ({"purpose": 1}, "its purpose is 1"),
+        ({"preprocessing": {"size": 64.5}}, "its size is from 16 to 1,024, not 64.5"),
+        ({"preprocessing": {"framing": {"side": 0}}}, "its side is from 0.1 to 10, not 0"),
+        ({"preprocessing": {"framing": {"centre_x": "left"}}}, "its centre_x is from 0 to 1"),
+        ({"preprocessing": {"framing": {"centre_y": float("nan")}}}, "its centre_y is from 0 to 1"),
+    ],
+)
+def test_a_config_that_would_fail_at_the_first_face_is_refused(change, said, tmp_path):
+    values = json.loads(ModelConfig("cnn").to_json())
+    preprocessing = values["preprocessing"] | change.get("preprocessing", {})
+    text = json.dumps(values | change | {"preprocessing": preprocessing})
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(UnknownModel, match=f"is not a model's config: {said}"):
+        Artifact(tmp_path).config  # noqa: B018

@@ -65,3 +65,8 @@ def test_a_published_time_is_read_where_there_is_one(cnn_folder, tmp_path):
     timing = Timing(0.5, 0.7, "a Xeon, 2 cores", 0.0)
     (tmp_path / "metrics.json").write_text(json.dumps(metrics | {"timing": timing.to_dict()}))
     assert Timing.published(Artifact(tmp_path)) == timing
+    for change in ({"hours": 1}, {"slowest": "0.7"}, {"load": float("nan")}):
+        wrong = json.dumps(metrics | {"timing": timing.to_dict() | change})
+        (tmp_path / "metrics.json").write_text(wrong)
+        with pytest.raises(UnknownModel, match=r"metrics\.json states no time that can be read"):
+            Timing.published(Artifact(tmp_path))
