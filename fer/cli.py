@@ -338,6 +338,8 @@ def video(
         _complain(summary.sentence())
         if annotated and table and not summary.stopped:
             annotate_video(file, read_table(table), annotated, stop)
+            if not stop.is_set():
+                _complain(f"The video with boxes and names is {annotated}.")
     if stop.is_set():
         raise typer.Exit(128 + received[0] if received else 1)
     if summary.problem:

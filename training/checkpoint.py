@@ -23,8 +23,8 @@ class State:
     average: AveragedModel
     """The running average of its weights: what is validated and kept."""
     optimizer: torch.optim.Optimizer
-    images: int
-    """How many training images there are, which stays as it is."""
+    data: str
+    """A digest of the images and of what is learnt of them, which stays as it is."""
     epoch: int = 0
     """Epochs done."""
     history: list[list[dict[str, float]]] = field(default_factory=list)
@@ -63,10 +63,10 @@ class State:
                 f"{path} was written with another recipe: "
                 "give another --out, or train without --resume."
             )
-        if (images := saved.get("images", self.images)) != self.images:  # older ones do not say
+        saved.pop("images", None)  # older ones have their number, or nothing
+        if saved.get("data", self.data) != self.data:
             raise FerError(
-                f"{path} was written with {images:,} training images, and there are "
-                f"{self.images:,}: give another --out, or train without --resume."
+                f"{path} was written on other data: give another --out, or train without --resume."
             )
         for name in self._MODULES:
             getattr(self, name).load_state_dict(saved.pop(name))

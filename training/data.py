@@ -5,7 +5,9 @@ A data folder holds `train.parquet`, `validation.parquet` (the official PublicTe
 `ferplus_votes` and `row`, the layout that the Hugging Face `datasets` library reads.
 """
 
+import hashlib
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +103,14 @@ def truth_to_choose_by(validation: Split, measure: Measure) -> Tensor:
             f"them by {WITHOUT_VOTES}."
         )
     return truths[measure]
+
+
+def digest(tensors: Iterable[Tensor], settings: object = ()) -> str:
+    """Return the SHA-256 of what tensors hold, and of settings beside them, in hexadecimal."""
+    found = hashlib.sha256(repr(settings).encode())
+    for tensor in tensors:
+        found.update(tensor.detach().cpu().contiguous().numpy().data)
+    return found.hexdigest()
 
 
 def load_split(folder: Path, split: str) -> Split:

@@ -31,7 +31,7 @@ from fer.ferplus import NO_MAJORITY
 from fer.networks import build_network, check_input, predict_logits
 from training.balance import class_weights, epoch_order, logit_offsets
 from training.checkpoint import State
-from training.data import Split, truth_to_choose_by
+from training.data import Split, digest, truth_to_choose_by
 from training.first_weights import FIRST_WEIGHTS
 from training.freezing import freeze, initialise, unfold_norms
 from training.heads import narrow, part, widen
@@ -216,7 +216,7 @@ def set_up(
         network,
         average,
         optimizer,
-        images=len(train),
+        data=digest([*vars(train).values(), *vars(validation).values()]),
         history=[[] for _ in range(heads)],
         best_epoch=[0] * heads,
         best_weights=[{} for _ in range(heads)],

@@ -6,9 +6,10 @@ images, once; the epochs take turns with these. The file they are kept in serves
 that asks for the same.
 """
 
-import hashlib
 import sys
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -23,12 +24,14 @@ from tqdm import tqdm
 from fer.errors import FerError
 from fer.files import replacing
 from fer.networks import evaluating
-from training.data import Split
+from training.data import Split, digest
 from training.freezing import last_layers, layers_in_forward_order
 from training.recipe import Recipe
 
 BATCH = 64
 """Images at a time."""
+LEFT = 3600
+"""Seconds after which a file that nobody went on writing was left by a process that was killed."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,10 @@ def keep_trunk(
         folder: where the file is looked for and written; its name is a digest of all that
             decides what is in it.
     """
+    for left in folder.glob("*-trunk-*.new"):
+        with suppress(FileNotFoundError):  # it was being written, and now it is whole
+            if time.time() - left.stat().st_mtime > LEFT:
+                left.unlink()
     path = folder / f"trunk-{_digest(trunk, recipe, train, targets, validation)}.safetensors"
     passes = range(recipe.trunk_passes)
     try:
@@ -143,8 +150,5 @@ def _digest(
 ) -> str:
     """Name all that decides what the trunk answers."""
     settings = (recipe.augmentation, recipe.preprocessing, recipe.seed, recipe.trunk_passes)
-    digest = hashlib.sha256(repr(settings).encode())
     tensors = [*trunk.state_dict().values(), train.images, targets, validation.images]
-    for tensor in tensors:
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]
+    return digest(tensors, settings)[:16]

@@ -14,6 +14,7 @@ from fer.errors import HubError
 from fer.networks import build_network
 from tests.hub_server import TOKEN
 from training.publish import Unfinished, publish_model
+from training.space import ROOT, SPACE_FILES, stage_space
 
 
 @pytest.fixture
@@ -302,6 +303,29 @@ def test_the_app_goes_up_as_a_space(server, run):
     card = RepoCard.load(api.hf_hub_download("org/app", "README.md", repo_type="space"))
     assert (card.data.sdk, card.data.app_port) == ("docker", 8501)
     assert run("--space", "org/app")[0] == 0  # again, as an update
+
+
+def test_what_an_interrupted_command_left_is_not_part_of_a_space(tmp_path, monkeypatch):
+    root = tmp_path / "checkout"
+    for name in SPACE_FILES:
+        source = ROOT / name
+        target = root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_file():
+            shutil.copy(source, target)
+        else:
+            target.mkdir()
+    shutil.copy(ROOT / "README.md", root)
+    for name in ("models/cnn", "models/cnn.partial", "models/cnn.old", "models/cnn/onnx.partial"):
+        (root / name).mkdir()
+        (root / name / "config.json").touch()
+    (root / "models/cnn/metrics.json.new").touch()
+    monkeypatch.setattr("training.space.ROOT", root)
+    stage_space(tmp_path / "staged")
+    there = {path.relative_to(tmp_path / "staged") for path in (tmp_path / "staged").rglob("*")}
+    assert {str(path) for path in there if path.is_relative_to("models/")} == {
+        "models", "models/cnn", "models/cnn/config.json",
+    }  # fmt: skip
 
 
 def test_a_space_of_another_kind_is_not_overwritten(server, run):

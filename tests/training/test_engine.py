@@ -71,15 +71,21 @@ def test_another_recipe_s_checkpoint_is_refused(recipe, train, validation, tmp_p
         fit(recipe, train, validation, tmp_path / "run.ckpt", resume=True)
 
 
-def test_another_number_of_images_is_another_run(recipe, train, validation, tmp_path):
+def test_other_data_are_another_run(recipe, train, validation, tmp_path):
     short, path = dataclasses.replace(recipe, epochs=1), tmp_path / "run.ckpt"
-    fit(short, train.head(56), validation, path)
-    with pytest.raises(FerError, match="with 56 training images, and there are 280"):
-        fit(short, train, validation, path, resume=True)
-    # Older checkpoints do not say.
+    fit(short, train, validation, path)
+    changed = {"images": train.images.flip(-1), "labels": train.labels.flip(0)}
+    others = [dataclasses.replace(train, **{name: value}) for name, value in changed.items()]
+    for other, held_out in [
+        *((other, validation) for other in [*others, train.head(56)]),
+        (train, validation.head(28)),
+    ]:
+        with pytest.raises(FerError, match="on other data: give another --out"):
+            fit(short, other, held_out, path, resume=True)
+    # Older checkpoints do not say, or only how many images there were.
     saved = torch.load(path, weights_only=True)
-    del saved["images"]
-    torch.save(saved, path)
+    del saved["data"]
+    torch.save(saved | {"images": len(train)}, path)
     assert fit(short, train, validation, path, resume=True)
 
 

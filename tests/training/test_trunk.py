@@ -1,4 +1,6 @@
 import dataclasses
+import os
+import time
 
 import pytest
 import torch
@@ -124,6 +126,18 @@ def test_two_processes_may_keep_the_same_at_once(recipe, train, validation, tmp_
     (file,) = tmp_path.iterdir()
     assert file.suffix == ".safetensors"
     assert torch.equal(keep().validation, first.validation)
+
+
+def test_what_a_killed_process_left_is_taken_away(recipe, train, validation, tmp_path):
+    """Gigabytes, under a name that no other process would ever write to."""
+    old, new = (tmp_path / f"{name}-trunk-0.safetensors.new" for name in ("old", "new"))
+    for path in (old, new):
+        path.write_bytes(b"half")
+    day_ago = time.time() - 86_400
+    os.utime(old, (day_ago, day_ago))
+    fit(dataclasses.replace(recipe, epochs=1), train, validation, tmp_path / "run.ckpt")
+    assert not old.exists()
+    assert new.exists(), "another process may still be writing it"
 
 
 def test_what_cannot_be_parted_is_said(recipe, train, validation, tmp_path):

@@ -126,6 +126,7 @@ def test_parquet_has_the_same_table(video, undisturbed, tmp_path):
 def test_the_annotated_video_keeps_speed_and_sound(video, undisturbed, tmp_path):
     out = tmp_path / "out.mp4"
     done = score(video, f"file://{undisturbed}", "--annotated", str(out))
+    assert done.stderr.endswith(f"\nfer: The video with boxes and names is {out}.\n")
     assert done.exit_code == 0, done.stderr
     with av.open(str(video)) as before, av.open(str(out)) as after:
         assert packets(after, "audio") == packets(before, "audio")
