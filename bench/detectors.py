@@ -20,7 +20,6 @@ the processor, one thread, the detectors in turns on each photo. `found.jsonl` h
 in each photo; the same command goes on where it ended.
 """
 
-import hashlib
 import io
 import json
 import math
@@ -58,6 +57,7 @@ from bench.detector_networks import (
 from bench.scoring import CELLS, FACES, SIZES, frame, heads
 from fer.faces.boxes import Box
 from fer.faces.detection import Detector
+from fer.files import sha256
 from tools.machine import conditions
 from training.data import load_split
 
@@ -287,7 +287,7 @@ def main(
     ways: dict[str, Callable[[Image.Image], Tensor]] = {MTCNN: mtcnn(detector)}
     for name, path, opens, sizes in files:
         if path:
-            print(f"{name}: {path.name}, SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
+            print(f"{name}: {path.name}, SHA-256 {sha256(path)}")
             propose = opens(path)
             for levels in sizes:
                 ways[f"{name}, {' and '.join(map(str, levels))}"] = Candidate(propose, levels)

@@ -1,6 +1,7 @@
 """Files as disks have them: read so that none can hold up the process, written all or nothing."""
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -62,6 +63,12 @@ def open_regular(
 def is_lfs_pointer(data: bytes) -> bool:
     """Say whether bytes are Git LFS's stand-in for a file, which `git lfs pull` fetches."""
     return data.startswith(LFS_POINTER)
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:

@@ -9,7 +9,6 @@ this needs is the extra `export`.
 """
 
 import contextlib
-import hashlib
 import json
 import sys
 import warnings
@@ -30,6 +29,7 @@ from fer.emotions import EMOTIONS
 from fer.errors import FerError, first_line
 from fer.faces.preprocessing import FACE_SIZE, Crops, enlarge
 from fer.ferplus import NO_MAJORITY, Measure
+from fer.files import sha256
 from fer.networks import answer
 from fer.recognizer import Recognizer
 from training.data import Split, load_split, truth_to_choose_by
@@ -114,7 +114,7 @@ def export(
             compared=len(images),
             compared_on="test" if data else "made",
             difference=difference,
-            sha256={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+            sha256={path.name: sha256(path) for path in files},
             size={path.name: path.stat().st_size for path in files},
             **right,
         )

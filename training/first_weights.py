@@ -4,7 +4,6 @@ A recipe names one by `init = "NAME"`. Nothing of this is needed to use a model 
 is used only if its SHA-256 is the one stated here.
 """
 
-import hashlib
 import importlib.util
 import math
 import os
@@ -18,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from fer.errors import FerError
+from fer.files import sha256
 
 FOLDER = "FER_WEIGHTS"
 """The environment variable that names the folder where files are looked for; else `weights/`."""
@@ -57,7 +57,7 @@ def find_first_weights(name: str, architecture: str) -> dict[str, Tensor]:
     path = _find(entry)
     if path is None:
         raise FerError(f"The first weights {name} are not here: {entry.get}")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != entry.sha256:
+    if sha256(path) != entry.sha256:
         raise FerError(f"{path} is not the file that {name} means: its SHA-256 differs.")
     return entry.read(path)
 

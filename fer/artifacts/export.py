@@ -3,7 +3,6 @@
 `training.export` writes and checks it; its files are named as the Hub's conventions have it.
 """
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from fer.artifacts.store import Artifact
 from fer.errors import UnknownModel
 from fer.ferplus import Measure
+from fer.files import sha256
 from fer.shipped import EXPORTS
 
 ONNX, TRANSFORMERS = EXPORTS
@@ -78,10 +78,7 @@ class Export:
             return None
         try:
             export = cls(**json.loads((folder / REPORT).read_text()))
-            there = {
-                path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-                for path in folder.glob("*.onnx")
-            }
+            there = {path.name: sha256(path) for path in folder.glob("*.onnx")}
         except (OSError, ValueError, TypeError) as error:
             raise UnknownModel(f"{folder / REPORT} cannot be read: {error}.") from error
         if there != export.sha256:

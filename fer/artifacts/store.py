@@ -6,7 +6,6 @@ safetensors, one file or shards with their index; the other files are what was m
 Hub. Where its weights are left out, its figures can be compared all the same.
 """
 
-import hashlib
 import json
 import os
 import tomllib
@@ -25,7 +24,7 @@ from fer.config import HUB_ID, ModelConfig
 from fer.ensemble import Ensemble
 from fer.errors import HubError, UnknownModel, first_line
 from fer.ferplus import NO_MAJORITY, Measure
-from fer.files import LFS_POINTER, is_lfs_pointer, read_regular
+from fer.files import LFS_POINTER, is_lfs_pointer, read_regular, sha256
 from fer.networks import build_network
 from fer.shipped import DEFAULT_MODEL, MODELS, left_out
 
@@ -191,10 +190,7 @@ class Artifact:
 
     def weight_digests(self) -> dict[str, str]:
         """Return the SHA-256 of each of its `weight_files`, as `metrics.json` states them."""
-        return {
-            name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for name, path in self.weight_files.items()
-        }
+        return {name: sha256(path) for name, path in self.weight_files.items()}
 
     def damaged_weights(self) -> list[str]:
         """Name the weights' files that are missing or are not those that `metrics.json` names."""
