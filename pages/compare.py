@@ -70,16 +70,16 @@ said = short_answer(own, own_models, emotion)
 answer.header(said, anchor=False)
 best = ranked[:2]
 # A default is taken once: the best by another measure, or on other images, take their place here.
-if best != (before := st.session_state.get("best", best)) and set(before) == set(
-    st.session_state.get("models") or ()
-):
+before = st.session_state.get("best", best)
+moved = best != before and set(before) == set(st.session_state.get("models") or ())
+if moved:
     st.session_state.models = best
 st.session_state.best = best
 chosen_names = st.pills(
     "Compare",
     ranked,
     selection_mode="multi",
-    default=best,
+    default=None if moved else best,  # what the session holds is no default
     key="models",
     bind="query-params",
 )

@@ -1,7 +1,10 @@
 import io
+from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
+from streamlit.elements.lib import policies
 from streamlit.testing.v1 import AppTest
 
 from tests.conftest import ROOT
@@ -37,3 +40,15 @@ def open_page(page: str, **address: object) -> AppTest:
 def app() -> AppTest:
     """The app, freshly opened."""
     return open_app()
+
+
+@pytest.fixture(autouse=True)
+def no_widget_has_two_values(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail where a widget has a default and a value of the session's, which Streamlit logs."""
+    warned: list[str] = []
+    # It looks for that only where a server runs.
+    monkeypatch.setattr(policies, "runtime", SimpleNamespace(exists=lambda: True))
+    monkeypatch.setattr(policies, "_shown_default_value_warning", False)
+    monkeypatch.setattr(policies._LOGGER, "warning", lambda text, key, **_: warned.append(key))
+    yield
+    assert not warned
