@@ -11,6 +11,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
+SHIPPED = runpy.run_path(str(ROOT / "fer" / "shipped.py"))
 
 LIMIT = 90_000_000
 """Bytes of models that a wheel carries at most: package indexes take files of 100 MB."""
@@ -30,6 +31,7 @@ def shipped_models(models: Path, default: str, limit: int = LIMIT) -> tuple[list
     size = {
         path.parent.name: sum(file.stat().st_size for file in path.parent.iterdir())
         for path in models.glob("*/config.json")
+        if path.parent.suffix not in SHIPPED["UNFINISHED"]
     }
     config = json.loads((models / default / "config.json").read_text())
     inside = [default, *config["network_arguments"].get("members", ())]
@@ -62,15 +64,14 @@ class BuildWithModels(build_py):
         super().run()
         if self.editable_mode:
             return
-        shipped = runpy.run_path(str(ROOT / "fer" / "shipped.py"))
-        inside, left_out = shipped_models(ROOT / "models", shipped["DEFAULT_MODEL"])
+        inside, left_out = shipped_models(ROOT / "models", SHIPPED["DEFAULT_MODEL"])
         target = Path(self.build_lib) / "fer" / "models"
         shutil.rmtree(target, ignore_errors=True)  # of an earlier build
         for name in inside:
-            exported = shutil.ignore_patterns(*shipped["EXPORTS"])
-            shutil.copytree(ROOT / "models" / name, target / name, ignore=exported)
+            ignored = shutil.ignore_patterns(*SHIPPED["NOT_SHIPPED"])
+            shutil.copytree(ROOT / "models" / name, target / name, ignore=ignored)
         if left_out:
-            (target / shipped["LEFT_OUT"]).write_text("\n".join(left_out) + "\n")
+            (target / SHIPPED["LEFT_OUT"]).write_text("\n".join(left_out) + "\n")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,13 @@ LEFT_OUT = "left-out.txt"
 EXPORTS = ("onnx", "transformers")
 """Folders inside a model's that `python -m training export` writes and the library never reads."""
 
+UNFINISHED = (".partial", ".old")
+"""Endings of folders that are being written or replaced."""
+
+NOT_SHIPPED = (*EXPORTS, "*.new", *(f"*{ending}" for ending in UNFINISHED))
+"""What in and beside a model's folder goes nowhere with it, as patterns: its exports, and what a
+command that was killed has left."""
+
 
 def left_out() -> list[str]:
     """Return the names of the repository's models that this installed package does not carry."""

@@ -11,8 +11,7 @@ from pathlib import Path
 from huggingface_hub import SpaceCardData
 
 from fer.artifacts.hub import hub_errors
-from fer.artifacts.store import UNFINISHED
-from fer.shipped import EXPORTS
+from fer.shipped import NOT_SHIPPED
 from training.publish import log_in, refuse_foreign, require_empty, upload
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,9 +32,6 @@ SPACE_FILES = (
 )
 """What of the repository the app needs, and the README, which gets the Space's front matter."""
 
-LEFT = ("*.new", *(f"*{ending}" for ending in UNFINISHED))
-"""What a command that was killed may have left among them."""
-
 # The Space's page shows the app in a frame of another origin: with the default (Lax) the browser
 # withholds the cookie that proves an upload is not forged, and every upload fails.
 SPACE_VARIABLES = {"STREAMLIT_SERVER_XSRF_COOKIE_SAME_SITE": "none"}
@@ -54,7 +50,7 @@ def stage_space(target: Path) -> None:
             shutil.copytree(
                 source,
                 target / name,
-                ignore=shutil.ignore_patterns("__pycache__", "*.pyc", *EXPORTS, *LEFT),
+                ignore=shutil.ignore_patterns("__pycache__", "*.pyc", *NOT_SHIPPED),
             )
         else:
             (target / name).parent.mkdir(parents=True, exist_ok=True)

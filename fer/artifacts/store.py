@@ -26,7 +26,7 @@ from fer.errors import HubError, UnknownModel, first_line
 from fer.ferplus import NO_MAJORITY, Measure
 from fer.files import LFS_POINTER, is_lfs_pointer, read_regular, sha256
 from fer.networks import build_network
-from fer.shipped import DEFAULT_MODEL, MODELS, left_out
+from fer.shipped import DEFAULT_MODEL, MODELS, UNFINISHED, left_out
 
 if TYPE_CHECKING:
     from fer.artifacts.hub import Progress
@@ -55,9 +55,6 @@ FILES = (
     "confusion.png",
 )
 """All that a model's folder is made of; of a repository on the Hub nothing else is downloaded."""
-
-UNFINISHED = (".partial", ".old")
-"""Endings of folders that are being written or replaced."""
 
 
 class Artifact:

@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import save_model
 from torch import nn
 
-from fer.artifacts.store import SINGLE, UNFINISHED, WEIGHTS
+from fer.artifacts.store import SINGLE, WEIGHTS
 from fer.errors import FerError
+from fer.shipped import UNFINISHED
 
 SHARD_SIZE = "45MB"  # a git host warns of files over 50 MB
 

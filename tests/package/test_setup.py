@@ -38,6 +38,14 @@ def test_the_default_and_its_members_go_in_before_the_smallest(models, limit, le
     assert inside == sorted({"pair", "large", "small", "medium", "huge"} - set(left_out))
 
 
+def test_what_an_interrupted_command_left_goes_nowhere(models):
+    (models / "large").rename(models / "large.partial")
+    (models / "huge").rename(models / "huge.old")
+    config = {"network_arguments": {}}
+    (models / "pair" / "config.json").write_text(json.dumps(config))
+    assert SETUP["shipped_models"](models, "pair") == (["medium", "pair", "small"], [])
+
+
 def test_a_default_that_is_too_large_stops_the_build(models):
     with pytest.raises(SystemExit, match="pair, is over the 5,000 bytes"):
         SETUP["shipped_models"](models, "pair", 5_000)
