@@ -422,6 +422,15 @@ def test_damaged_and_incomplete_models_are_listed_with_the_reason(models):
     assert str(models) not in "\n".join(warnings)
 
 
+def test_a_model_whose_time_is_none_is_left_out_with_the_reason(models):
+    path = models / "flagship" / "metrics.json"
+    path.write_text(
+        json.dumps(json.loads(path.read_text()) | {"timing": {"milliseconds": "quick"}})
+    )
+    (warning,) = open_page().warning
+    assert "**flagship** is left out. flagship/metrics.json states no time" in warning.value
+
+
 def test_a_model_without_learning_curves_is_named(models):
     (models / "resnet50" / "history.csv").unlink()
     app = open_page(view="Learning curves", models=["cnn", "resnet50"])
