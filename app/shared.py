@@ -19,6 +19,7 @@ from fer.columns import PROBABILITIES
 from fer.emotions import COLOURS
 from fer.errors import FerError
 from fer.faces.detection import Detector
+from fer.ferplus import Measure
 from fer.recognizer import Recognizer
 
 VARIABLE = "FER_MODELS"
@@ -112,8 +113,8 @@ def pick_model() -> str:
         format_func=_describe,
         key="model",
         persist_state="session",
-        help="Of FER-2013's test images: “as most of ten people” by the FER+ votes, “right” by "
-        "FER-2013's own labels.",
+        help="How many of FER-2013's test images it names as most of ten people do (by votes), or "
+        "as FER-2013's own label does (by label).",
     )
     if name == names[0]:
         st.query_params.pop("model", None)
@@ -127,7 +128,9 @@ def with_files(name: str) -> str:
     try:
         artifact = find_artifact(name)
         if not local_folders(name):
-            st.caption(f"From the Hugging Face Hub; {_how_good(artifact)}.")
+            st.caption(f"From the Hugging Face Hub; right on {_how_good(artifact)}.")
+        elif purpose := artifact.config.purpose:
+            st.caption(plain(f"{purpose[0].upper()}{purpose[1:]}."))
     except FerError as error:
         st.error(str(error), icon=":material/cloud_off:")
         st.stop()
@@ -161,22 +164,19 @@ def pick_second_model(first: str) -> str | None:
 
 
 def _describe(name: str) -> str:
+    """Say of a model what has room in a line on a phone."""
     if not local_folders(name):
         return name  # a Hub id: asking the Hub about each would hold up the page
     try:
-        artifact = Artifact.find(name)
-        return f"{name} · {_how_good(artifact)}" + (
-            f" · {artifact.config.purpose}" if artifact.config.purpose else ""
-        )
+        return f"{name} · {_how_good(Artifact.find(name))}"
     except FerError:
         return f"{name} · not measured"
 
 
 def _how_good(artifact: Artifact) -> str:
     """Say how often a model is right on test images, by the votes where they are known."""
-    if "votes" in artifact.measures:
-        return f"as most of ten people on {artifact.accuracy('test', 'votes'):.1%}"
-    return f"right on {artifact.accuracy('test'):.1%} of test images"
+    measure: Measure = "votes" if "votes" in artifact.measures else "label"
+    return f"{artifact.accuracy('test', measure):.1%} by {measure}"
 
 
 def show_rows(rows: pd.DataFrame, alt: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from fer.artifacts import Artifact, list_models
 from tools.running import IDLE, SHIFTS
 
 pytestmark = pytest.mark.browser
@@ -133,6 +134,19 @@ def test_fits_a_phone(browser, address):
     assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
     photo = page.get_by_role("img", name="1 face found").bounding_box()
     assert photo["width"] > 300
+    context.close()
+
+
+def test_a_phone_shows_the_whole_line_of_a_model_and_what_it_is_for(browser, address):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    longest = max((name for name in list_models() if Artifact.find(name).has_weights), key=len)
+    page.goto(f"{address}/?model={longest}")
+    picker = page.get_by_role("combobox", name="Model", exact=True)
+    expect(picker).to_have_value(re.compile(f"^{longest} · "))
+    assert picker.evaluate("e => e.scrollWidth <= e.clientWidth")
+    purpose = Artifact.find(longest).config.purpose
+    expect(page.get_by_text(purpose[1:])).to_be_visible()
     context.close()
 
 

@@ -195,8 +195,8 @@ def test_a_change_of_model_looks_for_no_face_again(astronaut, crowd, monkeypatch
 
 def test_what_is_said_of_a_model_is_explained_by_the_measure_it_has(two_models):
     picker = open_app().selectbox(key="model")
-    assert all("as most of ten people on " in option for option in picker.options)
-    assert "“as most of ten people” by the FER+ votes" in picker.help
+    assert all(option.endswith("% by votes") for option in picker.options)
+    assert "as most of ten people do (by votes)" in picker.help
 
 
 def test_two_models_stand_side_by_side(astronaut, two_models):
