@@ -42,6 +42,9 @@ CONTRASTS = """() => {
   };
 }"""
 
+BACKGROUND = """() => getComputedStyle(
+  document.querySelector('[data-testid=stApp]')).backgroundColor"""
+
 PATIENCE = 180_000  # milliseconds; the first visit to a server imports torch
 
 
@@ -161,10 +164,17 @@ def test_texts_of_figures_and_captions_can_be_read(browser, compare, theme):
     page.set_default_timeout(PATIENCE)
     open_page(page, f"{compare}?models=cnn&view=Confusion")
     expect(page.locator(".js-plotly-plot .annotation-text")).to_have_count(49)
-    measured = page.evaluate(CONTRASTS)
-    assert {"number", "axis", "caption"} == set(measured)
-    for kind, contrast in measured.items():
-        assert contrast >= 4.5, (kind, contrast)
+    page.locator(IDLE).wait_for()
+    for shown in (theme, "light" if theme == "dark" else "dark"):
+        if shown != theme:
+            before = page.evaluate(BACKGROUND)
+            page.get_by_test_id("stMainMenu").get_by_role("button").click()
+            page.get_by_role("menuitemradio", name=shown).click()
+            page.wait_for_function(f"before => ({BACKGROUND})() != before", arg=before)
+        measured = page.evaluate(CONTRASTS)
+        assert {"number", "axis", "caption"} == set(measured)
+        for kind, contrast in measured.items():
+            assert contrast >= 4.5, (shown, kind, contrast)
     context.close()
 
 
