@@ -222,7 +222,7 @@ def score(
     the model or the output cannot be had, 130 or 143 if it was stopped.
     """
     from fer.recognizer import Recognizer
-    from fer.scoring.run import refuse_source, score_folder
+    from fer.scoring.run import refuse_source, refuse_summary, score_folder
     from fer.scoring.sources import find_photos
     from fer.scoring.summary import estimate, write_summary
 
@@ -238,7 +238,10 @@ def score(
             raise FerError("Say where the table goes: --output results.csv, or - for stdout.")
         listing = find_photos(sources or [], files_from)
         if output:
-            refuse_source(output, filter(None, [*(sources or []), files_from]))
+            named = [*(sources or []), *([files_from] if files_from else [])]
+            refuse_source(output, named)
+            if summary_file:
+                refuse_summary(summary_file, output, named)
         recognizer = Recognizer.from_pretrained(model, device=device, min_face=min_face)
         if dry_run:
             estimated = estimate(listing, recognizer, workers, limit)

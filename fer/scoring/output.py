@@ -199,6 +199,26 @@ def writing(path: Path) -> Iterator[None]:
         raise OutputFailed(f"{path} cannot be written: {reason}.{'' if never else kept}") from error
 
 
+def refuse_other_than_file(path: Path) -> None:
+    """Raise `OutputRefused` if a folder or a device is where a file is to be written."""
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "no regular file"
+        raise OutputRefused(f"The output {path} is {what}: give a file.")
+
+
+def check_beside(path: Path) -> None:
+    """Check before a run that what it writes last, beside its table, will have a place.
+
+    Raises:
+        OutputRefused: if its folder is not there, or something else than a file is in its place.
+        OutputFailed: if its name is too long for the disk, or a folder closed.
+    """
+    with writing(path):
+        if not path.absolute().parent.is_dir():
+            raise OutputRefused(f"There is no folder {path.parent} for {path.name}: make it first.")
+        refuse_other_than_file(path)
+
+
 def lock(file: IO[bytes] | int, path: Path) -> None:
     """Lock a table's file or folder, so that no second process writes it; closing it unlocks.
 

@@ -22,7 +22,15 @@ from fer.scoring.duplicates import OnceEngine
 from fer.scoring.folder import Entry, Listing, list_folder, local_path
 from fer.scoring.jsonl_output import JsonlOutput
 from fer.scoring.local import score_entries
-from fer.scoring.output import Output, OutputRefused, Run, writing
+from fer.scoring.output import (
+    Output,
+    OutputRefused,
+    Run,
+    Sidecar,
+    check_beside,
+    refuse_other_than_file,
+    writing,
+)
 from fer.scoring.parquet_output import ParquetOutput
 from fer.scoring.rows import PHOTOS, Layout, Rows, count_faces, safe_path
 from fer.wording import counted
@@ -207,9 +215,7 @@ def open_output(
             if path.exists() and not path.is_dir():
                 raise OutputRefused(f"The output {path} is a file: give a folder.")
             return DatasetOutput(path, run, part_rows=part_rows, **options)
-        if path.exists() and not path.is_file():
-            what = "a folder" if path.is_dir() else "no regular file"
-            raise OutputRefused(f"The output {path} is {what}: give a file.")
+        refuse_other_than_file(path)
         return kinds[path.suffix.lower()](path, run, **options)
 
 
@@ -221,6 +227,26 @@ def refuse_source(output: str | Path, sources: Iterable[str | Path]) -> None:
     for source in map(local_path, sources):
         if source and same_file(source, path):
             raise OutputRefused(f"The output {path} would replace what is scored: give another.")
+
+
+def refuse_summary(summary: Path, output: str | Path, sources: Iterable[str | Path]) -> None:
+    """Check before a run where its summary is to be written, which is at its end.
+
+    Raises:
+        OutputRefused: if that is no place for a file, or one of the photos' lists or of the table.
+        OutputFailed: if nothing can be written there.
+    """
+    check_beside(summary)
+    refuse_source(summary, sources)
+    table = local_path(output)
+    if str(output) == STDOUT or table is None:
+        return
+    path, table = summary.resolve(), table.resolve()
+    # Readers of a folder of Parquet, and who goes on with it, take no other files in it.
+    if path in (table, Sidecar(table).path) or (
+        str(output).endswith("/") and table in path.parents
+    ):
+        raise OutputRefused(f"The summary {summary} would be part of the output: give another.")
 
 
 def describe(name: str, recognizer: Recognizer) -> Run:

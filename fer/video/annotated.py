@@ -26,7 +26,7 @@ from fer.errors import UnreadableVideo
 from fer.faces.boxes import Box
 from fer.files import replacing, same_file
 from fer.scoring.csv_output import read_csv
-from fer.scoring.output import writing
+from fer.scoring.output import check_beside, writing
 from fer.scoring.parquet_output import read_parquet
 from fer.scoring.rows import Rows
 from fer.video.progress import progress
@@ -59,11 +59,18 @@ def read_table(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def check_name(source: str | Path, path: Path) -> None:
-    """Raise `UnreadableVideo` if a video's annotated one cannot be written under such a name."""
+    """Check before a run that a video's annotated one can be written under such a name.
+
+    Raises:
+        UnreadableVideo: if its ending is unknown, or it is the video itself.
+        OutputRefused: if that is no place for a file.
+        OutputFailed: if nothing can be written there.
+    """
     if path.suffix.lower() not in ENDINGS:
         raise UnreadableVideo(f"The annotated video {path} must end in {', '.join(ENDINGS)}.")
     if same_file(source, path):
         raise UnreadableVideo(f"The annotated video {path} would replace its source: name another.")
+    check_beside(path)
 
 
 def annotate_video(
@@ -79,6 +86,7 @@ def annotate_video(
 
     Raises:
         UnreadableVideo: if the video cannot be opened, or is what would be written.
+        OutputRefused: if there is no place for a file.
         OutputFailed: if the disk is full.
     """
     check_name(source, path)

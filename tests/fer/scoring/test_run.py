@@ -239,6 +239,39 @@ def test_mistakes_are_one_sentence(mixed, undisturbed, tmp_path):
     assert listed.read_text() == "path\na.jpg\n"
 
 
+def test_a_summary_takes_the_place_of_nothing_that_is_scored_or_comes_out(mixed, tmp_path):
+    listed, pipe = tmp_path / "listed.csv", tmp_path / "pipe"
+    listed.write_text("path\na.jpg\n")
+    os.mkfifo(pipe)
+    out, inside = tmp_path / "out.csv", tmp_path / "inside"
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path)
+    for folder, output, summary, sentence in (
+        (mixed, out, out, "would be part of the output"),
+        (mixed, out, link / "out.csv", "would be part of the output"),
+        (mixed, out, tmp_path / "out.csv.run.json", "would be part of the output"),
+        (mixed, f"{inside}/", inside / "s.json", "There is no folder"),
+        (mixed, f"{tmp_path}/", tmp_path / "s.json", "would be part of the output"),
+        (listed, out, listed, "would replace what is scored"),
+        (listed, "-", listed, "would replace what is scored"),
+        (mixed, out, tmp_path, "is a folder"),
+        (mixed, out, pipe, "no regular file"),
+        (mixed, out, tmp_path / "no" / "s.json", "There is no folder"),
+        (mixed, out, listed / "s.json", "There is no folder"),
+        (mixed, out, tmp_path / ("s" * 300), "cannot be written: File name too long"),
+    ):
+        done = score(folder, output, "--summary", str(summary))
+        assert done.exit_code == 2, summary
+        (line,) = done.stderr.splitlines()
+        assert sentence in line
+    assert listed.read_text() == "path\na.jpg\n"
+    assert pipe.is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "listed.csv", "pipe"]
+    for _ in range(2):  # its own summary of before is replaced
+        assert score(mixed, out, "--summary", str(tmp_path / "s.json")).exit_code == ERRORS
+    assert json.loads((tmp_path / "s.json").read_text())["settings"]["output"] == str(out)
+
+
 @pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="ray is not installed")
 def test_ray_s_rows_equal_the_local_engine_s(mixed, undisturbed, tmp_path, monkeypatch):
     from ray._common.usage.usage_lib import usage_stats_enabled

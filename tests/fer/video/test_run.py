@@ -231,6 +231,8 @@ def test_mistakes_are_one_sentence(video, undisturbed, tmp_path):
     named_csv = tmp_path / "film.csv"
     for copy in (other, named_csv):
         shutil.copyfile(video, copy)
+    folder = tmp_path / "folder.mp4"
+    folder.mkdir()
     for file, output, options, sentence in (
         (tmp_path / "nowhere.mp4", tmp_path / "a.csv", (), "nowhere.mp4 cannot be opened: No such"),
         (other, undisturbed, (), f"was made of {video.resolve()}"),
@@ -239,6 +241,8 @@ def test_mistakes_are_one_sentence(video, undisturbed, tmp_path):
         (video, undisturbed, ("--every", "now"), "no distance between frames"),
         (video, undisturbed, ("--annotated", "out.gif"), "must end in .mp4"),
         (other, tmp_path / "a.csv", ("--annotated", str(other)), "would replace its source"),
+        (video, tmp_path / "a.csv", ("--annotated", f"{tmp_path}/no/o.mp4"), "There is no folder"),
+        (video, tmp_path / "a.csv", ("--annotated", str(folder)), "is a folder: give a file"),
         (named_csv, named_csv, ("--no-resume",), "would replace what is scored"),
         *(
             (video, output, ("--annotated", "out.mp4"), "give --output a file")
@@ -252,4 +256,6 @@ def test_mistakes_are_one_sentence(video, undisturbed, tmp_path):
         assert sentence in line
     assert undisturbed.read_bytes() == before
     assert other.read_bytes() == named_csv.read_bytes() == video.read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.csv", "other.mp4"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "film.csv", "folder.mp4", "other.mp4",
+    ]  # fmt: skip
