@@ -28,7 +28,7 @@ from fer.errors import UnreadableImage, first_line
 from fer.faces.images import HEAD, read_image
 from fer.faces.preprocessing import FACE_SIZE
 from fer.ferplus import ANSWERS, are_counts
-from fer.files import is_lfs_pointer, read_regular
+from fer.files import is_lfs_pointer, read_regular, same_file
 from fer.scoring.folder import is_aside, is_photo
 from fer.wording import counted
 from training.data import (
@@ -63,8 +63,11 @@ def prepare(source: Path, target: Path) -> list[str]:
         Sentences that say how the result differs from the official split.
 
     Raises:
-        BadData: if the source is none of these, or is damaged; it names the source's own row.
+        BadData: if the source is none of these, or is damaged; it names the source's own row. Also
+            if the target is the source, which a split that is held out would make smaller.
     """
+    if same_file(source, target):
+        raise BadData(f"{target} is what is read: give another folder to write to.")
     if source.is_file():
         tables = _from_csv(source)
     elif files := _parquet_files(source):

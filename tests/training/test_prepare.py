@@ -282,6 +282,19 @@ def test_parts_are_joined_and_validation_is_held_out(tmp_path, pixels):
     assert len(load_split(tmp_path / "out", "train")) == 16
 
 
+def test_a_source_is_not_written_over(tmp_path, pixels):
+    folder, link = tmp_path / "source", tmp_path / "link"
+    folder.mkdir()
+    link.symlink_to(folder)
+    for name in ("train", "test"):
+        pq.write_table(hub_table(pixels), folder / f"{name}.parquet")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for target in (folder, link):
+        with pytest.raises(BadData, match="is what is read: give another folder"):
+            prepare(folder, target)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_labels_in_another_order_are_those_that_their_names_say(tmp_path, pixels):
     alphabet = sorted(EMOTIONS)  # in which neutral comes before sad and surprise
     for name in ("train", "validation", "test"):
