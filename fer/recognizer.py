@@ -156,7 +156,7 @@ class Recognizer:
 
         Raises:
             UnknownModel: if there is no such model or it is damaged.
-            FerError: if there is no such device.
+            FerError: if there is no such device, or `min_face` is too small.
             HubError: if the Hub cannot give it, or gives something else.
         """
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")

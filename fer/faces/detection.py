@@ -10,8 +10,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from fer.errors import FerError
 from fer.faces.boxes import Box
-from fer.faces.mtcnn import Cascade
+from fer.faces.mtcnn import PNET_WINDOW, Cascade
 
 
 class Detection(NamedTuple):
@@ -40,10 +41,16 @@ class Detector:
 
         Args:
             device: where it runs.
-            min_face: smallest face to look for, in pixels of the photo after shrinking.
+            min_face: smallest face to look for, in pixels of the photo after shrinking; no less
+                than the first network's window.
             max_side: photos are shrunk to this many pixels on their longer side first.
             min_score: detections below are dropped.
+
+        Raises:
+            FerError: if `min_face` is too small.
         """
+        if not min_face >= PNET_WINDOW:  # nor is what is no number
+            raise FerError(f"The smallest face has {PNET_WINDOW} pixels or more, not {min_face}.")
         self.device = torch.device(device)
         self.min_face = min_face
         self.max_side = max_side

@@ -3,6 +3,7 @@ import pytest
 from facenet_pytorch import MTCNN
 from PIL import Image
 
+from fer.errors import FerError
 from fer.faces.boxes import Box
 from fer.faces.detection import Detection, Detector, reading_order
 
@@ -99,3 +100,9 @@ def test_finds_what_the_package_s_own_loop_finds_and_where(detector, astronaut):
 def test_a_face_over_the_edge_and_one_as_large_as_the_photo(detector, astronaut):
     assert len(detector.detect([astronaut.crop((190, 60, 400, 300))])[0]) == 1
     assert len(detector.detect([astronaut.crop((170, 40, 290, 190))])[0]) == 1
+
+
+@pytest.mark.parametrize("side", [11, 0, -3, float("nan")])
+def test_a_smallest_face_below_the_networks_window_is_refused(side):
+    with pytest.raises(FerError, match=f"12 pixels or more, not {side}"):
+        Detector(min_face=side)
