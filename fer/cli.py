@@ -85,7 +85,7 @@ def whole(
 
 @app.command()
 def predict(
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", show_default=False)],
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", show_default=False)],
     model: Annotated[str, typer.Option(help="A name from `fer models`, a folder or a Hub id.")] = (
         DEFAULT_MODEL
     ),
@@ -110,14 +110,14 @@ def predict(
             with printing():
                 if as_json:
                     found = [face.to_dict() for face in faces]
-                    print(json.dumps({"path": str(path), "faces": found}))
+                    print(json.dumps({"path": path, "faces": found}))
                 else:
                     _print_faces(path, faces)
     if unreadable:
         raise typer.Exit(2)
 
 
-def _print_faces(path: Path, faces: "list[Face]") -> None:
+def _print_faces(path: str, faces: "list[Face]") -> None:
     if not faces:
         print(f"{path}: no face found")
     for number, face in enumerate(faces, start=1):

@@ -186,9 +186,9 @@ class Recognizer:
             FerError: if embeddings are asked of an ensemble.
         """
         results = []
-        for found in self.recognize_each(photos, embeddings=embeddings):
+        for number, found in enumerate(self.recognize_each(photos, embeddings=embeddings), 1):
             if isinstance(found, UnreadableImage):
-                raise found
+                raise UnreadableImage(f"Photo {number}: {found}")
             results.append(found)
         return results
 

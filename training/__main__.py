@@ -236,15 +236,19 @@ def robustness_(
     import torch
 
     from fer.artifacts.store import ROBUSTNESS
+    from fer.files import replacing
     from training.artifact import find_artifact
     from training.data import load_split
     from training.robustness import measure_robustness
 
     artifact = find_artifact(model, to_write=True)
+    path = artifact.path / ROBUSTNESS
+    if images and path.exists():
+        raise FerError(f"{path} is there: leave out --images, or move it away first.")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     measured = measure_robustness(artifact, load_split(data, "test").head(images), device=device)
-    path = artifact.path / ROBUSTNESS
-    path.write_text(measured.to_json())
+    with replacing(path) as partial:
+        partial.write_text(measured.to_json())
     print(path)
 
 

@@ -91,10 +91,10 @@ def test_it_is_called_what_it_was_asked_for_by(recognizer, cnn_folder):
     assert Recognizer(recognizer.config, recognizer.network, recognizer.detector).name == "cnn"
 
 
-def test_unreadable_photos_and_no_photos(recognizer):
+def test_unreadable_photos_and_no_photos(recognizer, astronaut):
     assert recognizer.recognize([]) == []
-    with pytest.raises(UnreadableImage):
-        recognizer.recognize([b"nonsense"])
+    with pytest.raises(UnreadableImage, match="Photo 2: This is not an image"):
+        recognizer.recognize([astronaut, b"nonsense"])
 
 
 def test_a_face_as_plain_values():

@@ -237,6 +237,15 @@ def test_nothing_is_written_into_the_hub_s_cache(
     assert {path: path.read_bytes() for path in cached.iterdir()} == before
 
 
+def test_a_trial_on_few_images_takes_the_place_of_no_measurement(training_command, data, tmp_path):
+    folder = shutil.copytree(MODELS / "cnn", tmp_path / "cnn")
+    before = (folder / "robustness.json").read_bytes()
+    arguments = ("robustness", folder, "--data", data, "--images", 8)
+    status, _, stderr = training_command(*arguments)
+    assert (status, "robustness.json is there" in stderr) == (2, True), stderr
+    assert (folder / "robustness.json").read_bytes() == before
+
+
 def test_interrupted_in_the_first_epoch_no_checkpoint_is_promised(
     training_command, train, tmp_path, monkeypatch
 ):
