@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.figures.style import GREY, LEGEND_BELOW, finish
+from app.figures.style import GREY, LEGEND_BELOW, LEGEND_ROW, finish, finish_below
 from fer.compare.references import HUMAN_ACCURACY, HUMAN_SPREAD
 from fer.emotions import COLOURS, EMOTIONS
 
@@ -67,7 +67,7 @@ def emotion_bars(table: pd.DataFrame, measure: str, colours: Mapping[str, str]) 
     figure.update_layout(barmode="group", bargap=0.25)
     figure.update_yaxes(range=[0, 1], tickformat=".0%", fixedrange=True)
     figure.update_xaxes(fixedrange=True)
-    return finish(figure, height=300)
+    return finish_below(figure, height=270)
 
 
 def class_shares(counts: Sequence[int]) -> tuple[go.Figure, pd.DataFrame]:
@@ -346,8 +346,8 @@ def cost_against_accuracy(
     )
     figure.update_xaxes(title=title, type="log", range=across, fixedrange=True)
     figure.update_yaxes(title="test accuracy", tickformat=".0%", range=upright, fixedrange=True)
-    rows = len(figure.data) + 1  # of the legend on a phone
-    return finish(figure, height=105 + PHONE[1] + 19 * rows, **LEGEND_BELOW)
+    people_row = LEGEND_ROW  # the people's, who are no trace
+    return finish_below(figure, height=105 + PHONE[1] + people_row)
 
 
 def learning_curves(
@@ -377,7 +377,7 @@ def learning_curves(
     figure.update_yaxes(title=measure, fixedrange=True)
     if measure == "accuracy":
         figure.update_yaxes(tickformat=".0%")
-    return finish(figure, height=360)
+    return finish_below(figure, height=330)
 
 
 def paired_bar(parts: Mapping[str, int], colours: Mapping[str, str]) -> go.Figure:

@@ -33,6 +33,20 @@ def finish(figure: go.Figure, **layout: object) -> go.Figure:
     return readable(figure)
 
 
+LEGEND_ROW = 19
+"""Pixels of one row of such a legend."""
+
+
+def finish_below(figure: go.Figure, height: int) -> go.Figure:
+    """Finish a figure whose names, however many, all stand below it.
+
+    Args:
+        height: of the rest, in pixels; on a phone each name has a row of its own.
+    """
+    height += LEGEND_ROW * sum(trace.showlegend is not False for trace in figure.data)
+    return finish(figure, height=height, **LEGEND_BELOW)
+
+
 def readable(figure: go.Figure) -> go.Figure:
     """Write a figure's texts, on its axes too, in the theme's text colour."""
     figure.update_layout(font_color=TEXT, legend_font_color=TEXT)

@@ -7,8 +7,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.emotions import CLEAR
-from app.figures.style import GREY, readable
+from app.figures.style import GREY, LEGEND_BELOW, readable
 from fer.emotions import COLOURS, EMOTIONS
+
+SEEN = 0.05
+"""An emotion whose share reaches this at some time has a colour that can be seen, and a name."""
 
 
 def timeline(
@@ -38,6 +41,7 @@ def timeline(
             x=drawn.index,
             y=drawn[emotion],
             name=emotion,
+            showlegend=bool(shares[emotion].max() >= SEEN),
             # A line alone can be pointed at, but not clicked on: markers, though none is seen.
             mode="lines+markers",
             marker={"size": 1, "opacity": 0, "color": COLOURS[emotion]},
@@ -49,12 +53,15 @@ def timeline(
     if at is not None:
         figure.add_vline(at, line={"width": 2, "dash": "dot", "color": GREY})
     figure.update_layout(
-        height=190,
+        height=225,
         margin={"l": 0, "r": 0, "t": 4, "b": 4},
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
         hovermode="x unified",
-        showlegend=False,
+        legend=LEGEND_BELOW["legend"],
+        # A click on a name would take its colour out, and the rest no longer add up to 1.
+        legend_itemclick=False,
+        legend_itemdoubleclick=False,
         dragmode=False,
     )
     figure.update_xaxes(range=[0, end], ticksuffix=" s", title=None, fixedrange=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.figures.style import TEXT, finish
+from app.figures.style import TEXT, finish, finish_below
 
 POINTS = 400
 """Points of a curve that are drawn: more cannot be told apart, and would be megabytes."""
@@ -56,7 +56,7 @@ def risk_coverage_curves(
     figure.update_xaxes(title="faces answered", range=[0, 1.01], tickformat=".0%", fixedrange=True)
     figure.update_yaxes(title="of them wrong", tickformat=".0%", rangemode="tozero",
                         fixedrange=True)  # fmt: skip
-    return finish(figure, height=420)
+    return finish_below(figure, height=390)
 
 
 def against_agreement(table: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure:
@@ -90,7 +90,7 @@ def against_agreement(table: pd.DataFrame, colours: Mapping[str, str]) -> go.Fig
         )
     figure.update_xaxes(title="annotators who saw the same emotion", dtick=1, fixedrange=True)
     figure.update_yaxes(title="right", range=[0, 1], tickformat=".0%", fixedrange=True)
-    return finish(figure, height=360)
+    return finish_below(figure, height=330)
 
 
 def beside_ceiling(table: pd.DataFrame, ceiling: float, colours: Mapping[str, str]) -> go.Figure:
@@ -144,4 +144,4 @@ def against_severity(table: pd.DataFrame, colours: Mapping[str, str]) -> go.Figu
         )
     figure.update_xaxes(title="strength", dtick=1, fixedrange=True)
     figure.update_yaxes(title="right", range=[0, 1], tickformat=".0%", fixedrange=True)
-    return finish(figure, height=360)
+    return finish_below(figure, height=330)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from fer.artifacts import Artifact
+from fer.artifacts import Artifact, list_models
 from fer.compare.references import REFERENCES
 from tests.conftest import ROOT
 from tests.made import make_model
@@ -201,8 +201,21 @@ def test_fits_a_phone(browser, compare):
     context.close()
 
 
+EVERY = "".join(f"&models={name}" for name in list_models())
+
+
 @pytest.mark.parametrize(
-    "view", ["Cost", "Head+to+head&first=efficientnet_lite2-unfreeze45&second=mobilenet-128-label"]
+    "view",
+    [
+        "Cost",
+        "Head+to+head&first=efficientnet_lite2-unfreeze45&second=mobilenet-128-label",
+        f"When+to+trust+it{EVERY}",
+        f"What+people+agree+on{EVERY}",
+        f"When+it+breaks{EVERY}",
+        f"Per+emotion{EVERY}",
+        f"Learning+curves{EVERY}",
+    ],
+    ids=lambda view: view.partition("&")[0],
 )
 def test_a_phone_shows_the_whole_legend_and_none_of_it_on_the_plot(browser, address, view):
     """Of all shipped models, the longest names among them."""
@@ -210,7 +223,7 @@ def test_a_phone_shows_the_whole_legend_and_none_of_it_on_the_plot(browser, addr
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
     page.goto(f"{address}/compare?view={view}")
-    figure = page.locator(".js-plotly-plot").first
+    figure = page.locator(".js-plotly-plot").filter(has=page.locator(".legendtext")).first
     figure.locator(".legendtext").first.wait_for()
     assert figure.locator(".legend .scrollbar").bounding_box()["height"] == 0
     whole, plot = figure.bounding_box(), figure.locator(".nsewdrag").bounding_box()

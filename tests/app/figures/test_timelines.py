@@ -22,3 +22,11 @@ def test_the_axis_of_time_is_written_in_the_text_s_colour():
     shares = pd.DataFrame([[1 / 7] * 7] * 2, columns=EMOTIONS)
     figure = timeline([0.0, 0.2], shares, end=6, gap=2)
     assert figure.layout.xaxis.tickfont.color == TEXT
+
+
+def test_the_legend_names_the_colours_that_can_be_seen():
+    shares = pd.DataFrame(0.0, index=range(3), columns=EMOTIONS)
+    shares["happy"], shares["fear"], shares["sad"] = 0.89, 0.1, 0.01
+    figure = timeline([0.0, 0.2, 0.4], shares, end=1, gap=2)
+    assert figure.layout.showlegend is not False
+    assert {trace.name for trace in figure.data if trace.showlegend} == {"happy", "fear"}
