@@ -41,8 +41,9 @@ def _quick(table: pd.DataFrame) -> str:
     if times < QUICKER:
         return ""
     fewer = 100 * (best["accuracy"] - quick["accuracy"])
+    loss = f"{fewer:.1f} points less" if fewer >= 0.05 else "as often right"
     gain = f"{times:.0f} times as fast" if timed else f"{times:.0f} times less to compute"
-    return f"take **{quick['model']}** where speed matters ({fewer:.1f} points less, {gain})"
+    return f"take **{quick['model']}** where speed matters ({loss}, {gain})"
 
 
 def _for_emotion(models: Mapping[str, Predictions], best: str, emotion: str) -> str:
