@@ -90,6 +90,14 @@ def show_small(album: Album, shot: Shot, model: str, second: str | None) -> None
         if isinstance(found, UnreadableImage):
             st.error(str(found), icon=":material/broken_image:")
             st.text(shortened(shot.name))
+            st.button(
+                "Remove",
+                key=f"remove-{shot.key}",
+                icon=":material/delete:",
+                on_click=remove_shot,
+                args=(shot,),
+                type="tertiary",
+            )
             return
         faces = album.faces(shot, model)
         said = [said_by_both(album, shot, model, second, number) for number in range(len(faces))]

@@ -326,6 +326,10 @@ def test_a_file_that_is_no_photo_or_too_large_gets_a_sentence(app, monkeypatch, 
     ]
     table = app.dataframe[0].value
     assert table["status"].tolist() == ["error", "error", "ok"]
+    for left in (["error", "ok"], ["ok"]):
+        [first, *_] = [button for button in app.button if button.label == "Remove"]
+        first.click().run()
+        assert app.dataframe[0].value["status"].tolist() == left
 
 
 def test_a_damaged_model_is_a_sentence(astronaut, monkeypatch, cnn_folder, tmp_path):
