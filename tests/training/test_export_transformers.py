@@ -182,6 +182,7 @@ def test_what_cannot_be_exported_is_a_sentence(model, training_command, tmp_path
         (sentence,) = stderr.splitlines()
         return sentence
 
+    monkeypatch.chdir(tmp_path)  # where nobody has trained a cnn of their own
     assert "its network is 'cnn'" in refused("cnn", "--output", tmp_path / "out")
     assert "'ensemble'" in refused("ensemble", "--output", tmp_path / "out")
     assert "--int8 goes with --format onnx" in refused(model, "--int8")
