@@ -48,7 +48,8 @@ def look(album: Album, model: str) -> None:
                 digest = futures[future]
                 album.results[digest] = future.result()
                 done += pending[digest]
-                bar.progress(done / pending.total(), f"{done} of {pending.total()} photos")
+                of = f"{done} of {pending.total()} photos"
+                bar.progress(done / pending.total(), f"Looking for faces: {of}")
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
     release_memory()

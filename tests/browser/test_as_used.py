@@ -124,7 +124,7 @@ def test_the_example_joins_photos_that_are_there(page, astronaut):
 def test_stopped_it_keeps_what_is_done_and_goes_on(page, crowd):
     photos = [file(f"{number}.jpg", crowd.rotate(number / 10)) for number in range(40)]
     page.locator("input[type=file]").set_input_files(photos)
-    page.get_by_text(re.compile(r"^[1-9]\d? of 40 photos$")).wait_for()
+    page.get_by_text(re.compile(r"^Looking for faces: [1-9]\d? of 40 photos$")).wait_for()
     page.get_by_role("button", name="Stop here").click()
     expect(page.get_by_text("Stopped: ")).to_be_visible()
     expect(page.get_by_role("button", name="Download CSV", exact=True)).to_be_visible()
