@@ -238,10 +238,10 @@ def score(
             raise FerError("Say where the table goes: --output results.csv, or - for stdout.")
         listing = find_photos(sources or [], files_from)
         if output:
-            named = [*(sources or []), *([files_from] if files_from else [])]
-            refuse_source(output, named)
+            given = list(filter(None, [*(sources or []), files_from]))
+            refuse_source(output, given)
             if summary_file:
-                refuse_summary(summary_file, output, named)
+                refuse_summary(summary_file, output, given)
         recognizer = Recognizer.from_pretrained(model, device=device, min_face=min_face)
         if dry_run:
             estimated = estimate(listing, recognizer, workers, limit)

@@ -24,7 +24,7 @@ def read_artifact(name: str, _folder: Path, stamp: tuple[object, ...]) -> Artifa
     """Read a model's folder once for all visitors, until one of its files changes; check it."""
     artifact = Artifact(_folder, name)
     artifact.check_figures()
-    Timing.published(artifact)
+    Timing.published(artifact)  # asked here, as it raises of a time that is none
     return artifact
 
 
